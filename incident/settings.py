@@ -1,0 +1,252 @@
+"""The network as settings: each has a key, a value, and a history of writes with authors.
+
+To undo an actor is to give each setting that they wrote the value it would have without them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
+
+from incident.record import Record
+
+Value = Any
+"""A JSON value. `None` means that the setting is absent: no such rule, route or resource."""
+
+
+class Unknown:
+    """The value of a setting that nothing we read tells. There is one: `UNKNOWN`."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+    def __reduce__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN = Unknown()
+
+
+class SettingKey(NamedTuple):
+    """What a setting is a setting of.
+
+    `resource` is the AWS id or ARN; `name` tells the settings of one resource apart, and is empty for the resource's own existence.
+    """
+
+    account: str
+    region: str
+    kind: str
+    resource: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in self if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One setting written by one record.
+
+    `before` is what the record itself proves about the value it replaced, `UNKNOWN` if it proves nothing.
+    `aliases` are ids by which later records may name this setting (a rule id, an association id).
+    """
+
+    key: SettingKey
+    after: Value | Unknown
+    before: Value | Unknown = UNKNOWN
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A live setting. `handles` are ids that a call on it must name; `settled` is false while AWS is still changing it."""
+
+    key: SettingKey
+    value: Value
+    handles: Mapping[str, str] = field(default_factory=dict[str, str])
+    settled: bool = True
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        return tuple(self.handles.values())
+
+
+class Known(Protocol):
+    """What earlier records and the baseline tell the reader of a record."""
+
+    def alias(self, identifier: str) -> SettingKey | None:
+        """The setting that a rule, association or attachment id stands for."""
+        ...
+
+    def value(self, key: SettingKey) -> Value | Unknown:
+        """The setting's value just before the record."""
+        ...
+
+    def keys_of(self, kind: str, resource: str) -> list[SettingKey]:
+        """The keys of one kind and resource that are known, present or absent."""
+        ...
+
+
+class Source(StrEnum):
+    """Where a prior value came from, most trusted first."""
+
+    RECORD = "the record itself"
+    EARLIER_RECORD = "an earlier record"
+    CONFIG = "AWS Config"
+    BASELINE = "the stored baseline"
+    NOTHING = "nothing tells"
+
+
+_TRUST = list(Source)
+
+
+@dataclass(frozen=True, slots=True)
+class PriorValue:
+    """A value that was read before the incident, by whom and when."""
+
+    value: Value
+    at: datetime
+    source: Source
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One write in a setting's history; `source` says where `before` comes from."""
+
+    record: Record
+    key: SettingKey
+    before: Value | Unknown
+    after: Value | Unknown
+    source: Source
+
+
+@dataclass(slots=True)
+class History:
+    """A setting's writes, oldest first, and what was read of it at other times."""
+
+    key: SettingKey
+    prior: list[PriorValue] = field(default_factory=list[PriorValue])
+    entries: list[Entry] = field(default_factory=list[Entry])
+
+    def value_at(self, moment: datetime) -> tuple[Value | Unknown, Source]:
+        """The value at `moment`, from the newest thing that tells it; between equals in time the more trusted wins."""
+        told: list[tuple[datetime, int, Value | Unknown, Source]] = [
+            (prior.at, -_TRUST.index(prior.source), prior.value, prior.source) for prior in self.prior if prior.at <= moment
+        ]
+        if self.entries:
+            last = self.entries[-1]
+            told.append((last.record.time, -_TRUST.index(Source.EARLIER_RECORD), last.after, Source.EARLIER_RECORD))
+        if not told:
+            return UNKNOWN, Source.NOTHING
+        _, _, value, source = max(told, key=lambda known: known[:2])
+        return value, Source.NOTHING if value is UNKNOWN else source
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """What one setting must be again, and why.
+
+    `target` is the value without the actor's writes, `UNKNOWN` where nothing tells it. `by_actor` are the actor's records on it,
+    `since` the records of others after the actor's last.
+    """
+
+    key: SettingKey
+    target: Value | Unknown
+    source: Source
+    written: Value | Unknown
+    by_actor: tuple[Record, ...]
+    since: tuple[Entry, ...] = ()
+
+
+ReadWrites = Callable[[Record, Known], Iterable[Write]]
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+class Fold:
+    """Records folded, oldest first, over what was read of the network before them."""
+
+    def __init__(self, baseline: Iterable[tuple[SettingKey, PriorValue]] = ()) -> None:
+        self.histories: dict[SettingKey, History] = {}
+        self._aliases: dict[str, SettingKey] = {}
+        self._by_resource: dict[tuple[str, str], list[SettingKey]] = {}
+        self._moment = _BEGINNING
+        for key, prior in baseline:
+            self._history(key).prior.append(prior)
+            for alias in prior.aliases:
+                self._aliases[alias] = key
+
+    def alias(self, identifier: str) -> SettingKey | None:
+        return self._aliases.get(identifier)
+
+    def value(self, key: SettingKey) -> Value | Unknown:
+        """The setting's value just before the record that is being read."""
+        history = self.histories.get(key)
+        return UNKNOWN if history is None else history.value_at(self._moment)[0]
+
+    def keys_of(self, kind: str, resource: str) -> list[SettingKey]:
+        return list(self._by_resource.get((kind, resource), ()))
+
+    def read(self, record: Record, reader: ReadWrites) -> list[Entry]:
+        """Fold one record in: its writes join their histories, each with the value that it replaced."""
+        self._moment = record.time
+        entries: list[Entry] = []
+        for write in list(reader(record, self)):
+            history = self._history(write.key)
+            before, source = write.before, Source.RECORD
+            if before is UNKNOWN:
+                before, source = history.value_at(record.time)
+            entry = Entry(record, write.key, before, write.after, source)
+            history.entries.append(entry)
+            for alias in write.aliases:
+                self._aliases[alias] = write.key
+            entries.append(entry)
+        return entries
+
+    def _history(self, key: SettingKey) -> History:
+        history = self.histories.get(key)
+        if history is None:
+            history = self.histories[key] = History(key)
+            self._by_resource.setdefault((key.kind, key.resource), []).append(key)
+        return history
+
+
+def reversals(fold: Fold, by_actor: Callable[[Record], bool]) -> list[Reversal]:
+    """For each setting that the actor wrote, the value it would have without them."""
+    found = [_reversal(history, by_actor) for history in fold.histories.values()]
+    return [reversal for reversal in found if reversal is not None]
+
+
+def _reversal(history: History, by_actor: Callable[[Record], bool]) -> Reversal | None:
+    mine = [index for index, entry in enumerate(history.entries) if by_actor(entry.record)]
+    if not mine:
+        return None
+    first, last = mine[0], mine[-1]
+    value, source = history.entries[first].before, history.entries[first].source
+    others = [(index, entry) for index, entry in enumerate(history.entries) if index > first and index not in mine]
+    if others:
+        value, source = others[-1][1].after, Source.EARLIER_RECORD
+    return Reversal(
+        key=history.key,
+        target=value,
+        source=Source.NOTHING if value is UNKNOWN else source,
+        written=history.entries[last].after,
+        by_actor=tuple(history.entries[index].record for index in mine),
+        since=tuple(entry for index, entry in others if index > last),
+    )
+
+
+def canonical(value: Value) -> str:
+    """One text for one value: the form in which values are compared and hashed."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def same(left: Value | Unknown, right: Value | Unknown) -> bool:
+    """Whether two values are equal; an unknown value equals nothing, not even itself."""
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return False
+    return canonical(left) == canonical(right)
