@@ -1,0 +1,100 @@
+"""The ledger's lines: every fact of an incident, each chained to the one before it by its hash.
+
+A line is identified within its incident by a unique key, so that saying a thing twice says it once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from incident.settings import canonical
+
+GENESIS = "0" * 64
+INTAKE = "intake"
+"""The chain that holds deliveries which belong to no incident yet."""
+
+
+class Kind(StrEnum):
+    """What a line is about."""
+
+    DELIVERY = "delivery"
+    QUARANTINE = "quarantine"
+    FINDING = "finding"
+    OPENED = "incident-opened"
+    RUN = "run"
+    PHASE = "phase"
+    ACTOR = "actor"
+    COVERAGE = "coverage"
+    PLAN = "plan"
+    QUESTION = "approval-requested"
+    DECISION = "decision"
+    INTENT = "step-intent"
+    CALL = "step-call"
+    OUTCOME = "step-outcome"
+    EVIDENCE = "evidence"
+    MESSAGE = "message"
+    PROOF = "proof"
+    REPORT = "report"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line. `at` is when it was written, in UTC; `position` counts from 1 within the incident."""
+
+    incident: str
+    position: int
+    key: str
+    kind: str
+    at: datetime
+    body: Mapping[str, Any]
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The first line at which a chain does not hold."""
+
+    position: int
+    reason: str
+
+
+def line_hash(incident: str, position: int, key: str, kind: str, at: datetime, body: Mapping[str, Any], previous: str) -> str:
+    """The SHA-256, in hex, that chains a line to the one before it."""
+    content = canonical([incident, position, key, kind, at.isoformat(), body, previous])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def chained(incident: str, position: int, key: str, kind: str, at: datetime, body: Mapping[str, Any], previous: str) -> Line:
+    """A new line behind the one whose hash is `previous`."""
+    digest = line_hash(incident, position, key, kind, at, body, previous)
+    return Line(incident, position, key, kind, at, body, previous, digest)
+
+
+def verify(lines: Iterable[Line], head: tuple[int, str] | None = None) -> Broken | None:
+    """Find the first line that was changed, removed or moved.
+
+    Args:
+        lines: the incident's lines in the order in which they are stored.
+        head: the last position and hash that the store remembers apart from the lines; it shows lines cut off at the end.
+    """
+    expected, previous = 1, GENESIS
+    for line in lines:
+        if line.position != expected:
+            return Broken(expected, f"line {expected} was removed or moved: line {line.position} stands in its place")
+        if line.previous != previous:
+            return Broken(
+                expected, f"line {expected} was moved, or the line before it changed: it does not follow line {expected - 1}"
+            )
+        if line.hash != line_hash(line.incident, line.position, line.key, line.kind, line.at, line.body, line.previous):
+            return Broken(expected, f"line {expected} ({line.kind}) was changed: its content does not match its hash")
+        expected, previous = expected + 1, line.hash
+    if head is not None and head != (expected - 1, previous):
+        return Broken(expected, f"line {expected} was removed: the ledger had {head[0]} lines and {expected - 1} remain")
+    return None
