@@ -1,0 +1,26 @@
+"""Every family that Countermand knows, by the records it understands and the settings it owns."""
+
+from __future__ import annotations
+
+from incident import network
+from incident.family import Family
+from incident.resources import compute, evidence, identity
+
+FAMILIES: tuple[Family, ...] = (*network.FAMILIES, *compute.FAMILIES, *identity.FAMILIES, *evidence.FAMILIES)
+
+_BY_EVENT = {event: family for family in FAMILIES for event in family.events}
+_BY_KIND = {kind: family for family in FAMILIES for kind in family.kinds}
+
+
+def family_for_event(operation: str) -> Family | None:
+    """The family that understands a record's `service:EventName`, or none."""
+    return _BY_EVENT.get(operation)
+
+
+def family_for_kind(kind: str) -> Family:
+    """The family that owns a kind of setting.
+
+    Raises:
+        KeyError: no family owns it.
+    """
+    return _BY_KIND[kind]

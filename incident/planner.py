@@ -1,0 +1,225 @@
+"""From reversals and live values to an ordered plan: the smallest set of calls from what is to what must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from incident.families import family_for_kind
+from incident.family import Call, Unrestorable
+from incident.plan import Phase, PlannedCall, Step, Unplanned, step_id
+from incident.settings import UNKNOWN, Observed, Reversal, SettingKey, Source, Unknown, Value, canonical, same
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A live value that could not be read, and why. Unknown is not clean."""
+
+    reason: str
+
+
+Live = Mapping[SettingKey, Observed | Unread | None]
+"""What a read just showed of each setting; `None` is absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Steps in the order in which they run, what is left to people, and whose work is kept."""
+
+    steps: tuple[Step, ...]
+    unplanned: tuple[Unplanned, ...]
+    kept: tuple[str, ...]
+
+
+def propose(reversals: Iterable[Reversal], live: Live) -> Proposal:
+    """Plan the way back for every setting that the actor wrote.
+
+    A setting is left alone, and said so, where nothing tells its prior value, where its live value is neither what the actor
+    wrote nor what is wanted, and where it could not be read.
+    """
+    wanted = list(reversals)
+    doomed = {reversal.key for reversal in wanted if reversal.key.name == "" and reversal.target is None}
+    steps: list[Step] = []
+    unplanned: list[Unplanned] = []
+    kept: list[str] = []
+    for reversal in wanted:
+        if _dies_with_parent(reversal.key, doomed):
+            continue
+        reversal = _with_its_maker(reversal, doomed)
+        outcome = _planned(reversal, live.get(reversal.key, Unread("it was not read")))
+        if isinstance(outcome, Step):
+            steps.append(outcome)
+        elif isinstance(outcome, Unplanned):
+            unplanned.append(outcome)
+        kept.extend(_kept(reversal))
+    return Proposal(ordered(steps), tuple(unplanned), tuple(dict.fromkeys(kept)))
+
+
+def _dies_with_parent(key: SettingKey, doomed: set[SettingKey]) -> bool:
+    parent = family_for_kind(key.kind).part_of.get(key.kind)
+    return parent is not None and SettingKey(key.account, key.region, parent, key.resource) in doomed
+
+
+def _with_its_maker(reversal: Reversal, doomed: set[SettingKey]) -> Reversal:
+    """What hangs on a resource that the actor made did not exist before it, whatever else is unknown."""
+    made = any(key[:2] == reversal.key[:2] and key.resource == reversal.key.resource for key in doomed)
+    return replace(reversal, target=None, source=Source.RECORD) if made and isinstance(reversal.target, Unknown) else reversal
+
+
+def _kept(reversal: Reversal) -> list[str]:
+    return [
+        f"{entry.record.event_name} of {entry.record.identity.label} at {entry.record.time:%H:%M:%S} on {reversal.key}"
+        for entry in reversal.since
+    ]
+
+
+def _planned(reversal: Reversal, live: Observed | Unread | None) -> Step | Unplanned | None:
+    if isinstance(live, Unread):
+        return _left(reversal, "unread", f"its live value could not be read: {live.reason}", "Restore access to it and plan again.")
+    found = None if live is None else live.value
+    if isinstance(reversal.target, Unknown):
+        if found is None and reversal.written is None and _was_made_and_removed(reversal):
+            return None
+        advice = "Give the value it must have, from a backup, AWS Config or the person who owns it."
+        return _left(reversal, "needs-prior-state", "no record, Config item or baseline tells the value before", advice, found)
+    if same(found, reversal.target):
+        return None
+    if not isinstance(reversal.written, Unknown) and not same(found, reversal.written):
+        return _left(reversal, "conflict", "someone changed it after the actor", "Choose which value it must have.", found)
+    change = family_for_kind(reversal.key.kind).change(reversal.key, live, reversal.target)
+    if isinstance(change, Unrestorable):
+        return _left(reversal, "not-invertible", change.reason, change.advice, found)
+    return _step(reversal, live, change) if change else None
+
+
+def _was_made_and_removed(reversal: Reversal) -> bool:
+    return len(reversal.by_actor) > 1
+
+
+def _left(reversal: Reversal, status: str, why: str, advice: str, found: Value = None) -> Unplanned:
+    authors = dict.fromkeys(
+        [record.identity.label for record in reversal.by_actor] + [entry.record.identity.label for entry in reversal.since]
+    )
+    return Unplanned(
+        status=status,
+        what=f"{reversal.by_actor[-1].event_name} on {reversal.key}",
+        why=why,
+        advice=advice,
+        records=tuple(record.event_id for record in reversal.by_actor),
+        key=reversal.key,
+        found=found,
+        wanted=None if reversal.target is UNKNOWN else reversal.target,
+        authors=tuple(authors),
+    )
+
+
+def _step(reversal: Reversal, live: Observed | None, calls: tuple[Call, ...]) -> Step:
+    key, target = reversal.key, reversal.target
+    family = family_for_kind(key.kind)
+    found = None if live is None else live.value
+    phase = Phase.ERADICATE if target is None else Phase.RECOVER
+    recreates = target is not None and key.name == "" and bool(calls[-1].creates)
+    opened = live is not None and family.opens(key, found)
+    return Step(
+        id=step_id(phase, key, target),
+        phase=phase,
+        title=title(key, found, target),
+        key=key,
+        expects=found,
+        leaves=target,
+        calls=tuple(PlannedCall.of(call) for call in calls),
+        undo=_undo(key, target, found),
+        why=tuple(record.event_id for record in reversal.by_actor),
+        source=str(reversal.source),
+        creates=calls[-1].creates,
+        replaces=key.resource if recreates else "",
+        irreversible=next((call.irreversible for call in calls if call.irreversible), ""),
+        loses="; ".join(call.loses for call in calls if call.loses),
+        closes_exposure=opened and (target is None or not family.opens(key, target)),
+    )
+
+
+def _undo(key: SettingKey, live: Value, wanted: Value) -> tuple[PlannedCall, ...]:
+    observed = None if live is None else Observed(key, live)
+    try:
+        change = family_for_kind(key.kind).change(key, observed, wanted)
+    except (KeyError, ValueError):
+        return ()
+    return () if isinstance(change, Unrestorable) else tuple(PlannedCall.of(call) for call in change)
+
+
+def title(key: SettingKey, found: Value, target: Value) -> str:
+    """One plain line for people: what happens to which setting."""
+    name = f"{key.kind.replace('-', ' ')} {key.name}".strip()
+    where = f"{key.resource} ({key.region})"
+    if target is None:
+        return f"Remove {name} from {where}" if key.name else f"Delete {name} {where}"
+    if found is None:
+        return f"Put back {name} in {where}: {brief(target)}" if key.name else f"Create {name} {where} again"
+    return f"Set {name} of {where} from {brief(found)} back to {brief(target)}"
+
+
+def brief(value: Value) -> str:
+    """A value in few words."""
+    if isinstance(value, dict):
+        parts = [f"{name} {brief(item)}" for name, item in sorted(value.items()) if item not in ("", None, [], {})]
+        return ", ".join(parts) or "present"
+    if isinstance(value, list):
+        return " ".join(brief(item) for item in value) or "none"
+    text = value if isinstance(value, str) else canonical(value)
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Exposure first, then what is deleted, then what is restored; a step never comes before one that it needs.
+
+    Raises:
+        ValueError: the steps need each other in a circle.
+    """
+    needed = _with_needs(list(steps))
+    waiting = sorted(needed, key=_urgency)
+    placed: list[Step] = []
+    done: set[str] = set()
+    while waiting:
+        ready = next((step for step in waiting if done.issuperset(step.after)), None)
+        if ready is None:
+            raise ValueError(f"the steps need each other in a circle: {', '.join(step.id for step in waiting)}")
+        waiting.remove(ready)
+        placed.append(ready)
+        done.add(ready.id)
+    return tuple(placed)
+
+
+def _urgency(step: Step) -> tuple[bool, int, int, str]:
+    rank = family_for_kind(step.key.kind).rank.get(step.key.kind, 0)
+    return (not step.closes_exposure, list(Phase).index(step.phase), rank if step.leaves is None else -rank, step.id)
+
+
+def _with_needs(steps: list[Step]) -> list[Step]:
+    """Each step with the steps it must follow: a deletion follows every step that lets go of the resource."""
+    texts = {step.id: (_mentions(step.expects, step), _mentions(step.leaves, step)) for step in steps}
+    deletions = {step.key.resource: step for step in steps if step.leaves is None and step.key.name == ""}
+    creations = {step.replaces: step for step in steps if step.replaces}
+    needs: dict[str, set[str]] = {step.id: set(step.after) for step in steps}
+    for step in steps:
+        before, wanted = texts[step.id]
+        for resource, deletion in deletions.items():
+            if deletion.id != step.id and resource in before and not _must_follow(deletion, step, deletions):
+                needs[deletion.id].add(step.id)
+        for resource, creation in creations.items():
+            if creation.id != step.id and resource in wanted:
+                needs[step.id].add(creation.id)
+    return [step.model_copy(update={"after": tuple(sorted(needs[step.id]))}) for step in steps]
+
+
+def _must_follow(deletion: Step, step: Step, deletions: Mapping[str, Step]) -> bool:
+    """Whether two deletions that name each other run in rank order, so that no circle arises."""
+    if deletions.get(step.key.resource) is not step:
+        return False
+    return _urgency(step)[2:] > _urgency(deletion)[2:]
+
+
+def _mentions(value: Value, step: Step) -> str:
+    parts: list[Any] = [value, step.key.resource, step.key.name]
+    return canonical(parts)

@@ -1,0 +1,158 @@
+"""Instances, volumes, snapshots, images and key pairs: their existence, as an actor makes them.
+
+What is deleted here is gone for good, so every deletion rests on evidence taken before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from incident.family import Call, Change, Family, Read, Scope, Unrestorable
+from incident.record import Record
+from incident.settings import Known, Observed, SettingKey, Value, Write
+
+INSTANCE = "instance"
+VOLUME = "volume"
+SNAPSHOT = "snapshot"
+IMAGE = "image"
+KEY_PAIR = "key-pair"
+
+_GONE_FOR_GOOD = "its content cannot be made again; the evidence taken before is what remains"
+_INSTANCE_STATES_GONE = frozenset({"terminated"})
+_INSTANCE_STATES_MOVING = frozenset({"pending", "shutting-down", "stopping"})
+
+
+def _items(container: object) -> list[Mapping[str, Any]]:
+    """The members of one of CloudTrail's `{"items": [...]}` lists."""
+    items = container.get("items") if isinstance(container, Mapping) else None
+    return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+
+
+def _instance_value(raw: Mapping[str, Any], image: str, type_: str) -> dict[str, str]:
+    return {"image": str(raw.get(image, "")), "type": str(raw.get(type_, ""))}
+
+
+def _instance_writes(record: Record, known: Known) -> Iterable[Write]:
+    for item in _items(record.response.get("instancesSet")):
+        resource = str(item["instanceId"])
+        key = SettingKey(record.account, record.region, INSTANCE, resource)
+        if record.event_name == "RunInstances":
+            yield Write(key, after=_instance_value(item, "imageId", "instanceType"), before=None)
+        else:
+            yield Write(key, after=None, before=known.value(key))
+
+
+def _observe_instances(scope: Scope, read: Read, answer: Mapping[str, Any]) -> Iterable[Observed]:
+    for reservation in answer.get("Reservations", []):
+        for instance in reservation["Instances"]:
+            state = instance["State"]["Name"]
+            if state in _INSTANCE_STATES_GONE:
+                continue
+            key = SettingKey(scope.account, scope.region, INSTANCE, instance["InstanceId"])
+            value = _instance_value(instance, "ImageId", "InstanceType")
+            yield Observed(key, value, settled=state not in _INSTANCE_STATES_MOVING)
+
+
+def _by_id(kind: str, response_field: str, request_field: str) -> Callable[[Record, Known], Iterable[Write]]:
+    """Writes of a create or delete call that names one resource by id."""
+
+    def writes(record: Record, known: Known) -> Iterable[Write]:
+        creating = record.event_name.startswith(("Create", "Register", "Import", "Copy"))
+        resource = record.response.get(response_field) if creating else record.request.get(request_field)
+        if not isinstance(resource, str) or not resource:
+            raise ValueError(f"{record.event_name} names no {response_field if creating else request_field}")
+        key = SettingKey(record.account, record.region, kind, resource)
+        if creating:
+            yield Write(key, after={}, before=None)
+        else:
+            yield Write(key, after=None, before=known.value(key))
+
+    return writes
+
+
+def _observe_list(kind: str, collection: str, id_field: str, gone: frozenset[str]) -> Callable[..., Iterable[Observed]]:
+    def observe(scope: Scope, read: Read, answer: Mapping[str, Any]) -> Iterable[Observed]:
+        for item in answer.get(collection, []):
+            if item.get("State") in gone:
+                continue
+            yield Observed(SettingKey(scope.account, scope.region, kind, item[id_field]), {})
+
+    return observe
+
+
+def _removal(kind: str, operation: str, parameter: str, listed: bool = False) -> Callable[..., Change]:
+    """A change function for a resource that can be deleted but not made again."""
+
+    def change(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
+        if wanted is not None:
+            return Unrestorable(f"a deleted {kind} cannot be made again", "Restore it from a backup, then close this by name.")
+        if live is None:
+            return ()
+        parameters = {parameter: [key.resource] if listed else key.resource}
+        return (Call("ec2", operation, parameters, (f"ec2:{operation}",), irreversible=_GONE_FOR_GOOD),)
+
+    return change
+
+
+INSTANCES = Family(
+    kinds=(INSTANCE,),
+    events=frozenset({"ec2:RunInstances", "ec2:TerminateInstances"}),
+    writes=_instance_writes,
+    inventory=(Read("ec2", "DescribeInstances"),),
+    read=lambda key: Read("ec2", "DescribeInstances", {"InstanceIds": [key.resource]}),
+    observe=_observe_instances,
+    change=_removal(INSTANCE, "TerminateInstances", "InstanceIds", listed=True),
+    absent_codes=frozenset({"InvalidInstanceID.NotFound"}),
+    rank={INSTANCE: 10},
+)
+
+VOLUMES = Family(
+    kinds=(VOLUME,),
+    events=frozenset({"ec2:CreateVolume", "ec2:DeleteVolume"}),
+    writes=_by_id(VOLUME, "volumeId", "volumeId"),
+    inventory=(),
+    read=lambda key: Read("ec2", "DescribeVolumes", {"VolumeIds": [key.resource]}),
+    observe=_observe_list(VOLUME, "Volumes", "VolumeId", frozenset({"deleted", "deleting"})),
+    change=_removal(VOLUME, "DeleteVolume", "VolumeId"),
+    absent_codes=frozenset({"InvalidVolume.NotFound"}),
+    rank={VOLUME: 20},
+)
+
+SNAPSHOTS = Family(
+    kinds=(SNAPSHOT,),
+    events=frozenset({"ec2:CreateSnapshot", "ec2:CopySnapshot", "ec2:DeleteSnapshot"}),
+    writes=_by_id(SNAPSHOT, "snapshotId", "snapshotId"),
+    inventory=(),
+    read=lambda key: Read("ec2", "DescribeSnapshots", {"SnapshotIds": [key.resource]}),
+    observe=_observe_list(SNAPSHOT, "Snapshots", "SnapshotId", frozenset()),
+    change=_removal(SNAPSHOT, "DeleteSnapshot", "SnapshotId"),
+    absent_codes=frozenset({"InvalidSnapshot.NotFound"}),
+    rank={SNAPSHOT: 25},
+)
+
+IMAGES = Family(
+    kinds=(IMAGE,),
+    events=frozenset({"ec2:CreateImage", "ec2:RegisterImage", "ec2:CopyImage", "ec2:DeregisterImage"}),
+    writes=_by_id(IMAGE, "imageId", "imageId"),
+    inventory=(),
+    read=lambda key: Read("ec2", "DescribeImages", {"ImageIds": [key.resource]}),
+    observe=_observe_list(IMAGE, "Images", "ImageId", frozenset({"deregistered"})),
+    change=_removal(IMAGE, "DeregisterImage", "ImageId"),
+    absent_codes=frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"}),
+    rank={IMAGE: 22},
+)
+
+KEY_PAIRS = Family(
+    kinds=(KEY_PAIR,),
+    events=frozenset({"ec2:CreateKeyPair", "ec2:ImportKeyPair", "ec2:DeleteKeyPair"}),
+    writes=_by_id(KEY_PAIR, "keyName", "keyName"),
+    inventory=(),
+    read=lambda key: Read("ec2", "DescribeKeyPairs", {"KeyNames": [key.resource]}),
+    observe=_observe_list(KEY_PAIR, "KeyPairs", "KeyName", frozenset()),
+    change=_removal(KEY_PAIR, "DeleteKeyPair", "KeyName"),
+    absent_codes=frozenset({"InvalidKeyPair.NotFound"}),
+    rank={KEY_PAIR: 30},
+)
+
+FAMILIES = (INSTANCES, VOLUMES, SNAPSHOTS, IMAGES, KEY_PAIRS)

@@ -1,0 +1,222 @@
+"""boto3 clients for every account and region, with throttling waited out and every read accounted for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config as BotoConfig
+from botocore.exceptions import BotoCoreError, ClientError
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from incident.family import Family, Read, Scope
+from incident.planner import Unread
+from incident.resources.identity import GLOBAL
+from incident.settings import Observed, SettingKey
+from tasks.config import AwsConfig
+
+THROTTLED = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "SlowDown",
+        "Client.RequestLimitExceeded",
+        "EC2ThrottledException",
+    }
+)
+DENIED = frozenset(
+    {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure", "InvalidClientTokenId", "OptInRequired"}
+)
+_WAIT_OUT_SECONDS = 60
+
+
+class AwsError(Exception):
+    """A call that AWS refused or that got no answer. `code` is AWS's, or the transport's name."""
+
+    def __init__(self, operation: str, code: str, message: str) -> None:
+        super().__init__(f"{operation}: {code}: {message}")
+        self.operation, self.code, self.message = operation, code, message
+
+    @property
+    def refused(self) -> bool:
+        """Whether AWS answered; where it did not, the call may still have taken effect."""
+        return not self.code.startswith("transport:") and not self.code.startswith("5")
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """An account's regions. `opted_out` ones cannot hold resources."""
+
+    enabled: tuple[str, ...]
+    opted_out: tuple[str, ...]
+
+
+class Aws:
+    """AWS as one incident sees it: clients by account and region, made once, safe to share between threads.
+
+    Args:
+        config: how AWS is reached.
+        session_name: the session name that carries the incident into CloudTrail.
+    """
+
+    def __init__(self, config: AwsConfig, session_name: str = "countermand") -> None:
+        self.config = config
+        self._session_name = session_name[:64]
+        self._clients: dict[tuple[str, str, str], Any] = {}
+        self._sessions: dict[str, boto3.Session] = {}
+        self._lock = threading.RLock()
+
+    def client(self, account: str, region: str, service: str) -> Any:
+        """A client; `global` stands for the home region."""
+        region = self.config.home_region if region == GLOBAL else region
+        with self._lock:
+            key = (account, region, service)
+            if key not in self._clients:
+                # One attempt: a blind retry of a change that took effect would do it twice. Throttling is waited out in `call`.
+                options = BotoConfig(
+                    retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=60, max_pool_connections=50
+                )
+                session = self._session(account)
+                self._clients[key] = session.client(
+                    service, region_name=region, endpoint_url=self.config.endpoint_url, config=options
+                )
+            return self._clients[key]
+
+    def call(self, account: str, region: str, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Make one call, waiting out throttling.
+
+        Raises:
+            AwsError: AWS refused the call, or gave no answer.
+        """
+        client = self.client(account, region, service)
+        try:
+            for attempt in _throttling_waited_out():
+                with attempt:
+                    return _answer(client, operation, parameters)
+        except ClientError as error:
+            raise _as_aws_error(operation, error) from None
+        except BotoCoreError as error:
+            raise AwsError(operation, f"transport:{type(error).__name__}", _one_line(error)) from None
+        raise AssertionError("unreachable: the retry loop returns or raises")
+
+    def read_all(self, scope: Scope, read: Read) -> Iterator[dict[str, Any]]:
+        """Every page of a read.
+
+        Raises:
+            AwsError: see `call`; a page that fails fails the read.
+        """
+        client = self.client(scope.account, scope.region, read.service)
+        method = boto3_name(client, read.operation)
+        if not client.can_paginate(method):
+            yield self.call(scope.account, scope.region, read.service, read.operation, read.parameters)
+            return
+        rule = client.get_paginator(method)._pagination_cfg
+        parameters = dict(read.parameters)
+        sent, given = _first(rule["input_token"]), _first(rule["output_token"])
+        while True:
+            page = self.call(scope.account, scope.region, read.service, read.operation, parameters)
+            yield page
+            token = page.get(given.split(" || ")[0])
+            if not token:
+                return
+            parameters[sent] = token
+
+    def regions(self, account: str) -> Regions:
+        """The account's regions, enabled and not.
+
+        Raises:
+            AwsError: the list could not be read; then no region is known to be clean.
+        """
+        answer = self.call(account, self.config.home_region, "ec2", "DescribeRegions", {"AllRegions": True})
+        states = {region["RegionName"]: region.get("OptInStatus", "") for region in answer["Regions"]}
+        enabled = tuple(sorted(name for name, state in states.items() if state != "not-opted-in"))
+        return Regions(enabled, tuple(sorted(name for name, state in states.items() if state == "not-opted-in")))
+
+    def own_access_key(self, account: str) -> str:
+        credentials = self._session(account).get_credentials()
+        return credentials.access_key if credentials else ""
+
+    def _session(self, account: str) -> boto3.Session:
+        with self._lock:
+            if account not in self._sessions:
+                self._sessions[account] = self._new_session(account)
+            return self._sessions[account]
+
+    def _new_session(self, account: str) -> boto3.Session:
+        if not self.config.accounts or account in ("", self.config.accounts[0]):
+            return boto3.Session()
+        return self._assumed(account)
+
+    def _assumed(self, account: str) -> boto3.Session:
+        """A session in another account. The regional STS endpoint's tokens work in opt-in regions too."""
+        own = self.config.accounts[0]
+        parameters = {
+            "RoleArn": f"arn:aws:iam::{account}:role/{self.config.role_name}",
+            "RoleSessionName": self._session_name,
+            **({"ExternalId": self.config.external_id} if self.config.external_id else {}),
+        }
+        granted = self.call(own, self.config.home_region, "sts", "AssumeRole", parameters)["Credentials"]
+        return boto3.Session(granted["AccessKeyId"], granted["SecretAccessKey"], granted["SessionToken"])
+
+
+def observe(aws: Aws, family: Family, key: SettingKey) -> Observed | Unread | None:
+    """Read one setting live: its value, `None` where it is absent, `Unread` with the reason where AWS does not say."""
+    scope, read = Scope(key.account, key.region), family.read(key)
+    try:
+        for page in aws.read_all(scope, read):
+            for observed in family.observe(scope, read, page):
+                if observed.key == key:
+                    return observed
+    except AwsError as error:
+        return None if error.code in family.absent_codes else Unread(str(error))
+    return None
+
+
+def boto3_name(client: Any, operation: str) -> str:
+    """The client's method for an API operation name."""
+    names: Mapping[str, str] = client.meta.method_to_api_mapping
+    found = next((method for method, api in names.items() if api == operation), None)
+    if found is None:
+        raise AwsError(operation, "UnknownOperation", "this version of boto3 has no such operation")
+    return found
+
+
+def _answer(client: Any, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    method: Callable[..., dict[str, Any]] = getattr(client, boto3_name(client, operation))
+    return method(**parameters)
+
+
+def _throttling_waited_out() -> Retrying:
+    return Retrying(
+        retry=retry_if_exception(_is_throttled),
+        wait=wait_random_exponential(multiplier=0.3, max=8),
+        stop=stop_after_delay(_WAIT_OUT_SECONDS),
+        reraise=True,
+    )
+
+
+def _is_throttled(error: BaseException) -> bool:
+    return isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in THROTTLED
+
+
+def _as_aws_error(operation: str, error: ClientError) -> AwsError:
+    body = error.response.get("Error", {})
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    code = str(body.get("Code") or status)
+    if status >= 500 and code not in THROTTLED:
+        code = f"5xx:{code}"
+    return AwsError(operation, code, _one_line(body.get("Message") or ""))
+
+
+def _one_line(value: object) -> str:
+    return " ".join(str(value).split())[:300]
+
+
+def _first(token: str | list[str]) -> str:
+    return token if isinstance(token, str) else token[0]

@@ -1,0 +1,98 @@
+"""The stored baseline: every network setting of a region as it was read at one moment."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from incident import network
+from incident.family import Read, Scope
+from incident.ledger import Kind
+from incident.settings import Observed, PriorValue, SettingKey, Source
+from tasks.aws import Aws, AwsError
+from tasks.ledger import Ledger
+
+CHAIN = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """One region's sweep: what was read, and which reads failed and why. Unknown is not clean."""
+
+    scope: Scope
+    at: datetime
+    settings: tuple[Observed, ...]
+    failed: dict[str, str]
+
+
+def sweep_region(aws: Aws, scope: Scope, at: datetime) -> Swept:
+    """Read every network setting of one region; a read that fails is recorded, never skipped."""
+    found: list[Observed] = []
+    failed: dict[str, str] = {}
+    for family in network.FAMILIES:
+        for read in family.inventory:
+            try:
+                found.extend(_observed(aws, family.observe, scope, read))
+            except AwsError as error:
+                failed[f"{read.service}:{read.operation}"] = str(error)
+    return Swept(scope, at, tuple({observed.key: observed for observed in found}.values()), failed)
+
+
+def _observed(aws: Aws, observe: Callable[..., Any], scope: Scope, read: Read) -> list[Observed]:
+    return [observed for page in aws.read_all(scope, read) for observed in observe(scope, read, page)]
+
+
+class Baselines:
+    """Sweeps kept with history, hashed in the ledger."""
+
+    def __init__(self, folder: Path, ledger: Ledger) -> None:
+        self._folder, self._ledger = folder, ledger
+
+    def keep(self, swept: Swept) -> str:
+        """Store a sweep and return its SHA-256 in hex."""
+        rows = [[list(item.key), item.value, dict(item.handles)] for item in swept.settings]
+        content = gzip.compress(json.dumps({"settings": rows, "failed": swept.failed}, default=str).encode(), mtime=0)
+        digest = hashlib.sha256(content).hexdigest()
+        name = f"{swept.scope.account}/{swept.scope.region}/{swept.at:%Y%m%dT%H%M%S%f}.json.gz"
+        path = self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_bytes(content)
+        body = {
+            "file": name,
+            "sha256": digest,
+            "at": swept.at.isoformat(),
+            "account": swept.scope.account,
+            "region": swept.scope.region,
+            "settings": len(rows),
+            "failed": swept.failed,
+        }
+        self._ledger.append(CHAIN, Kind.COVERAGE, f"sweep:{name}", body)
+        return digest
+
+    def newest(self, scope: Scope, before: datetime) -> tuple[datetime, list[tuple[SettingKey, PriorValue]]] | None:
+        """The newest sweep of a region that was made before a moment and whose file is as it was written."""
+        for line in reversed(self._ledger.lines(CHAIN, Kind.COVERAGE)):
+            body = line.body
+            at = datetime.fromisoformat(str(body["at"]))
+            if (body["account"], body["region"]) != (scope.account, scope.region) or at >= before:
+                continue
+            content = self._intact(str(body["file"]), str(body["sha256"]))
+            if content is not None:
+                return at, list(_priors(json.loads(gzip.decompress(content)), at))
+        return None
+
+    def _intact(self, name: str, digest: str) -> bytes | None:
+        path = self._folder / name
+        content = path.read_bytes() if path.exists() else b""
+        return content if hashlib.sha256(content).hexdigest() == digest else None
+
+
+def _priors(content: dict[str, Any], at: datetime) -> Iterator[tuple[SettingKey, PriorValue]]:
+    for key, value, handles in content["settings"]:
+        yield SettingKey(*key), PriorValue(value, at, Source.BASELINE, tuple(handles.values()))

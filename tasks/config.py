@@ -1,0 +1,153 @@
+"""Where Countermand finds its AWS, its ledger, its Slack and its policy: one file, or the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+from incident.policy import Policy
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message says which line or variable to mend, and how."""
+
+
+class AwsConfig(BaseModel):
+    """How AWS is reached.
+
+    Attributes:
+        accounts: the account ids to cover; the first is the one of the credentials themselves.
+        role_name: the role to assume in every other account.
+        external_id: the external id of that role's trust policy.
+        home_region: where global services are asked.
+        endpoint_url: another address for every service; only for the practice range.
+        delivery_lag_seconds: how long CloudTrail may take to show an event (AWS: usually within 15 minutes).
+        call_deadline_seconds: how long a change may take to show in a read before the step is reported as not confirmed.
+        snapshot_deadline_seconds: how long to wait for snapshots to complete.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    accounts: tuple[str, ...] = ()
+    role_name: str = "CountermandResponder"
+    external_id: str = ""
+    home_region: str = "us-east-1"
+    endpoint_url: str | None = None
+    delivery_lag_seconds: float = Field(default=900, ge=0)
+    call_deadline_seconds: float = Field(default=300, gt=0)
+    snapshot_deadline_seconds: float = Field(default=6 * 3600, gt=0)
+
+
+class SlackConfig(BaseModel):
+    """The Slack app. Without a bot token no message is sent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bot_token: SecretStr = SecretStr("")
+    app_token: SecretStr = SecretStr("")
+    signing_secret: SecretStr = SecretStr("")
+    channel: str = ""
+    team: str = ""
+    base_url: str = "https://slack.com/api/"
+
+
+class GatewayConfig(BaseModel):
+    """The doors. `webhook_keys` are the current key and, during a rotation, the next."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8400, ge=1, le=65535)
+    public_url: str = "http://127.0.0.1:8400"
+    webhook_keys: tuple[SecretStr, ...] = ()
+
+
+class Config(BaseSettings):
+    """All of it. `COUNTERMAND_CONFIG` names a YAML file; `COUNTERMAND_…` variables override it (`__` between parts)."""
+
+    model_config = SettingsConfigDict(env_prefix="COUNTERMAND_", env_nested_delimiter="__", extra="forbid")
+
+    home: Path = Path("~/.countermand")
+    ledger_url: str = ""
+    policy_file: Path | None = None
+    prefect_ui_url: str = "http://127.0.0.1:4200"
+    aws: AwsConfig = AwsConfig()
+    slack: SlackConfig = SlackConfig()
+    gateway: GatewayConfig = GatewayConfig()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = os.environ.get("COUNTERMAND_CONFIG")
+        yaml_source = (YamlConfigSettingsSource(settings_cls, yaml_file=file),) if file else ()
+        return (init_settings, env_settings, *yaml_source)
+
+    @property
+    def folder(self) -> Path:
+        return self.home.expanduser()
+
+    @property
+    def ledger(self) -> str:
+        return self.ledger_url or f"sqlite:///{self.folder / 'ledger.db'}"
+
+    @property
+    def evidence(self) -> Path:
+        return self.folder / "evidence"
+
+    @property
+    def reports(self) -> Path:
+        return self.folder / "reports"
+
+
+def load_config() -> Config:
+    """Read the configuration.
+
+    Raises:
+        ConfigError: a file that is missing or malformed, or a value that cannot be used.
+    """
+    file = os.environ.get("COUNTERMAND_CONFIG")
+    if file and not Path(file).is_file():
+        raise ConfigError(f"COUNTERMAND_CONFIG names {file}, which is not a file; correct the variable or create the file")
+    try:
+        config = Config()
+    except ValidationError as error:
+        raise ConfigError(f"configuration: {first_problem(error)}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file}: {' '.join(str(error).split())}") from None
+    config.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return config
+
+
+def load_policy(config: Config) -> Policy:
+    """Read the policy file; without one, nobody is a responder and nothing can be approved.
+
+    Raises:
+        ConfigError: the file is missing or malformed.
+    """
+    if config.policy_file is None:
+        return Policy()
+    try:
+        return Policy.model_validate(yaml.safe_load(config.policy_file.read_text()) or {})
+    except OSError as error:
+        raise ConfigError(f"policy file {config.policy_file}: {error.strerror}; correct policy_file") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"policy file {config.policy_file}: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        raise ConfigError(f"policy file {config.policy_file}: {first_problem(error)}") from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that pydantic found wrong, in one line without the value (it may be a secret)."""
+    problem = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(str(part) for part in problem["loc"]) or "the file"
+    return f"{where}: {problem['msg']}"

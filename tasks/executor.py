@@ -1,0 +1,275 @@
+"""The one executor: every step of every plan runs the same way, and may be killed at any instruction.
+
+Intent to the ledger; read the live state; skip what is already right; stop at what is neither expected nor right; call; read again
+until it is stable; outcome to the ledger.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import jmespath
+
+from incident.families import family_for_kind
+from incident.ledger import Kind, Line
+from incident.plan import Phase, Plan, PlannedCall, Step
+from incident.planner import Unread, brief
+from incident.settings import Value, same
+from tasks.approvals import Approvals
+from tasks.aws import Aws, AwsError, observe
+from tasks.ledger import Ledger
+
+
+class Result(StrEnum):
+    """How a step ended."""
+
+    DONE = "done"
+    ALREADY_RIGHT = "already right"
+    MOVED = "moved"
+    REFUSED = "refused"
+    FAILED = "failed"
+    NOT_CONFIRMED = "not confirmed"
+    BLOCKED = "blocked"
+    STRUCK = "struck"
+
+
+GOOD = frozenset({Result.DONE, Result.ALREADY_RIGHT})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a step ended and what is known of it. `new_id` is the id of a resource that was made again."""
+
+    step: str
+    result: Result
+    detail: str = ""
+    new_id: str = ""
+
+    @property
+    def good(self) -> bool:
+        return self.result in GOOD
+
+
+Boundary = Callable[[str], None]
+"""Called with a name between any two instructions whose order matters, so that a test can end the process just there."""
+
+
+class Executor:
+    """Applies the steps of one incident's plans."""
+
+    def __init__(
+        self,
+        aws: Aws,
+        ledger: Ledger,
+        approvals: Approvals,
+        boundary: Boundary = lambda name: None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._aws, self._ledger, self._approvals = aws, ledger, approvals
+        self._boundary, self._pause = boundary, pause
+
+    def apply(self, plan: Plan, step: Step) -> Outcome:
+        """Bring one setting to the value that the step leaves; safe to call again after a crash at any point.
+
+        Raises:
+            LedgerUnavailable: the ledger cannot be written; nothing more is done to AWS.
+        """
+        recorded = self._recorded(plan, step)
+        if recorded is not None:
+            return recorded
+        not_now = self._not_now(plan, step)
+        if not_now is not None:
+            return self._conclude(plan, step, not_now)
+        step = self._with_new_ids(plan, step)
+        _, first_time = self._ledger.append(plan.incident, Kind.INTENT, self._key("intent", plan, step), self._intent(plan, step))
+        self._boundary(f"{step.id}: after intent")
+        outcome = self._bring_about(plan, step, first_time)
+        self._boundary(f"{step.id}: before outcome")
+        return self._conclude(plan, step, outcome)
+
+    def outcomes(self, plan: Plan) -> dict[str, Outcome]:
+        """What is recorded of the plan's steps."""
+        found = {step.id: self._recorded(plan, step) for step in plan.steps}
+        return {step: outcome for step, outcome in found.items() if outcome is not None}
+
+    def _bring_about(self, plan: Plan, step: Step, first_time: bool) -> Outcome:
+        live = observe(self._aws, family_for_kind(step.key.kind), step.key)
+        if isinstance(live, Unread):
+            return Outcome(step.id, Result.FAILED, f"its live value could not be read: {live.reason}")
+        made = "" if first_time else self._made_before_a_crash(plan, step)
+        if made:
+            return Outcome(step.id, Result.DONE, "made before an interruption", made)
+        found = live.value if live else None
+        settling = live is not None and not live.settled
+        if same(found, step.leaves) and not settling:
+            return Outcome(step.id, Result.ALREADY_RIGHT if first_time else Result.DONE)
+        begun = not first_time and self._journal(plan, step, 0) is not None
+        if not same(found, step.expects) and not begun and not (settling and not first_time):
+            return Outcome(step.id, Result.MOVED, f"it is {brief(found)}; the plan was made when it was {brief(step.expects)}")
+        problem, new_id = ("", "") if settling and not first_time else self._make_calls(plan, step)
+        return self._confirm(step, problem, new_id)
+
+    def _make_calls(self, plan: Plan, step: Step) -> tuple[str, str]:
+        """Make the calls that are not journalled yet; the first problem ends it. Answers the problem and the new id."""
+        new_id = ""
+        for index, call in enumerate(step.calls):
+            journalled = self._journal(plan, step, index)
+            if journalled is not None:
+                new_id = str(journalled.body.get("new_id", "")) or new_id
+                continue
+            try:
+                answer = self._aws.call(step.account, step.region, call.service, call.operation, _marked(call, step, plan.incident))
+            except AwsError as error:
+                return f"{error.operation} answered {error.code}: {error.message}", new_id
+            self._boundary(f"{step.id}: after call {index}")
+            last = index == len(step.calls) - 1
+            new_id = str(jmespath.search(step.creates, answer) or "") if step.creates and last else new_id
+            body = {"step": step.id, "operation": call.operation, "new_id": new_id, "request_id": _request_id(answer)}
+            self._ledger.append(plan.incident, Kind.CALL, self._key(f"call:{index}", plan, step), body)
+            self._boundary(f"{step.id}: after journal {index}")
+        return "", new_id
+
+    def _confirm(self, step: Step, problem: str, new_id: str) -> Outcome:
+        """Read until the setting shows what the step leaves; a call's success is what a later read shows."""
+        config = self._aws.config
+        patience = config.snapshot_deadline_seconds if step.phase is Phase.EVIDENCE else config.call_deadline_seconds
+        if problem:
+            patience = min(patience, 2.0)
+        key = step.key._replace(resource=new_id) if new_id and step.replaces else step.key
+        deadline, delay, found = time.monotonic() + patience, 0.05, None
+        while True:
+            live = observe(self._aws, family_for_kind(key.kind), key)
+            if not isinstance(live, Unread):
+                found = live.value if live else None
+                if same(found, step.leaves) and (live is None or live.settled):
+                    return Outcome(step.id, Result.DONE, new_id=new_id)
+                if live is not None and live.settled and _has_failed(found):
+                    return Outcome(step.id, Result.FAILED, f"it ended as {brief(found)}", new_id)
+            if time.monotonic() >= deadline:
+                break
+            self._pause(delay)
+            delay = min(delay * 1.6, 5.0)
+        if problem:
+            return Outcome(step.id, Result.FAILED, problem, new_id)
+        shown = f"a read still shows {brief(found)} after {patience:.0f} s"
+        return Outcome(step.id, Result.NOT_CONFIRMED, shown, new_id)
+
+    def _not_now(self, plan: Plan, step: Step) -> Outcome | None:
+        """Why the step does not run: it lacks approval, or a step that it needs did not end well."""
+        forbidden = self._approvals.permits(plan, step.id)
+        if forbidden:
+            result = Result.STRUCK if "struck" in forbidden else Result.REFUSED
+            return Outcome(step.id, result, forbidden)
+        ended = self.outcomes(plan)
+        for needed in step.after:
+            if needed not in ended or not ended[needed].good:
+                state = ended[needed].result if needed in ended else "not run"
+                return Outcome(step.id, Result.BLOCKED, f"it needs step {needed}, which is {state}")
+        for item in step.evidence:
+            if not self._evidence_complete(plan.incident, item):
+                return Outcome(step.id, Result.BLOCKED, f"its evidence {item} is not complete")
+        return None
+
+    def _evidence_complete(self, incident: str, step_id: str) -> bool:
+        ends = [line for line in self._ledger.lines(incident, Kind.OUTCOME) if line.body["step"] == step_id]
+        return any(Result(line.body["result"]) in GOOD for line in ends)
+
+    def _made_before_a_crash(self, plan: Plan, step: Step) -> str:
+        """The resource that this step made before the journal could say so, found by the step's own tag."""
+        if not step.creates or not step.replaces:
+            return ""
+        last = self._journal(plan, step, len(step.calls) - 1)
+        if last is not None:
+            return str(last.body.get("new_id", ""))
+        filters = [{"Name": "key", "Values": [STEP_TAG]}, {"Name": "value", "Values": [step.id]}]
+        try:
+            answer = self._aws.call(step.account, step.region, "ec2", "DescribeTags", {"Filters": filters})
+        except AwsError:
+            return ""
+        return next((str(tag["ResourceId"]) for tag in answer.get("Tags", [])), "")
+
+    def _with_new_ids(self, plan: Plan, step: Step) -> Step:
+        """The step with the ids of resources that were made again in place of the deleted ones."""
+        renamed = self.renamed(plan.incident)
+        if not renamed:
+            return step
+        body = _renamed(step.model_dump(mode="json"), renamed)
+        body["id"], body["after"], body["replaces"] = step.id, step.after, step.replaces
+        return Step.model_validate(body)
+
+    def renamed(self, incident: str) -> dict[str, str]:
+        """Old ids of deleted resources to the ids under which they were made again."""
+        ends = self._ledger.lines(incident, Kind.OUTCOME)
+        return {
+            line.body["replaces"]: line.body["new_id"] for line in ends if line.body.get("replaces") and line.body.get("new_id")
+        }
+
+    def _recorded(self, plan: Plan, step: Step) -> Outcome | None:
+        line = self._ledger.find(plan.incident, self._key("outcome", plan, step))
+        if line is None:
+            return None
+        body = line.body
+        return Outcome(step.id, Result(body["result"]), body["detail"], body["new_id"])
+
+    def _conclude(self, plan: Plan, step: Step, outcome: Outcome) -> Outcome:
+        body = {
+            "step": step.id,
+            "title": step.title,
+            "phase": step.phase,
+            "plan": plan.digest,
+            "result": outcome.result,
+            "detail": outcome.detail,
+            "new_id": outcome.new_id,
+            "replaces": step.replaces,
+            "region": step.region,
+            "account": step.account,
+        }
+        self._ledger.append(plan.incident, Kind.OUTCOME, self._key("outcome", plan, step), body)
+        self._boundary(f"{step.id}: after outcome")
+        return outcome
+
+    def _journal(self, plan: Plan, step: Step, index: int) -> Line | None:
+        return self._ledger.find(plan.incident, self._key(f"call:{index}", plan, step))
+
+    @staticmethod
+    def _key(what: str, plan: Plan, step: Step) -> str:
+        return f"{what}:{plan.short_digest}:{step.id}"
+
+    @staticmethod
+    def _intent(plan: Plan, step: Step) -> Mapping[str, Any]:
+        return {"step": step.id, "plan": plan.digest, "title": step.title, "calls": [call.operation for call in step.calls]}
+
+
+STEP_TAG = "countermand:step"
+
+
+def _marked(call: PlannedCall, step: Step, incident: str) -> dict[str, Any]:
+    """The parameters, with the step's tag on a resource that is made again, so that a crash does not make it twice."""
+    parameters = dict(call.parameters)
+    if not step.replaces or call.service != "ec2" or "TagSpecifications" not in parameters:
+        return parameters
+    mark = {"Key": STEP_TAG, "Value": step.id}
+    parameters["TagSpecifications"] = [{**spec, "Tags": [*spec.get("Tags", []), mark]} for spec in parameters["TagSpecifications"]]
+    return parameters
+
+
+def _has_failed(found: Value) -> bool:
+    return isinstance(found, dict) and any(state in ("error", "failed") for state in found.values())
+
+
+def _request_id(answer: Mapping[str, Any]) -> str:
+    return str(answer.get("ResponseMetadata", {}).get("RequestId", ""))
+
+
+def _renamed(value: Any, ids: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return ids.get(value, value)
+    if isinstance(value, list | tuple):
+        return [_renamed(item, ids) for item in value]
+    if isinstance(value, dict):
+        return {key: _renamed(item, ids) for key, item in value.items()}
+    return value

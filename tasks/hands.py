@@ -1,0 +1,94 @@
+"""The one place that wires: configuration to ledger, AWS, approvals, evidence, Slack and the executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from incident.policy import Policy
+from tasks.approvals import Approvals
+from tasks.aws import Aws
+from tasks.baseline import Baselines
+from tasks.cloudtrail import EventHistory
+from tasks.config import Config, load_config, load_policy
+from tasks.evidence import EvidenceStore
+from tasks.executor import Boundary, Executor
+from tasks.ledger import Ledger
+from tasks.roster import Roster
+from tasks.slack import SlackChannel
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Hands:
+    """Everything that one process needs to work on incidents."""
+
+    config: Config
+    policy: Policy
+    clock: Clock
+    ledger: Ledger
+    aws: Aws
+    history: EventHistory
+    approvals: Approvals
+    evidence: EvidenceStore
+    baselines: Baselines
+    executor: Executor
+    roster: Roster
+    slack: SlackChannel | None
+
+
+def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda name: None) -> Hands:
+    """Build the hands.
+
+    Raises:
+        ConfigError: the policy file cannot be used.
+        LedgerUnavailable: the ledger cannot be opened.
+    """
+    policy = load_policy(config)
+    ledger = Ledger.open(config.ledger, clock)
+    aws = Aws(config.aws)
+    approvals = Approvals(ledger, policy, clock)
+    return Hands(
+        config=config,
+        policy=policy,
+        clock=clock,
+        ledger=ledger,
+        aws=aws,
+        history=EventHistory(aws),
+        approvals=approvals,
+        evidence=EvidenceStore(config.evidence, ledger),
+        baselines=Baselines(config.folder / "baselines", ledger),
+        executor=Executor(aws, ledger, approvals, boundary),
+        roster=Roster(config.folder / "roster", ledger, clock),
+        slack=_slack(config),
+    )
+
+
+_boundary: Boundary = lambda name: None  # noqa: E731
+
+
+def use_boundary(boundary: Boundary) -> None:
+    """Let a crash test end this process between any two instructions of the executor."""
+    global _boundary  # noqa: PLW0603
+    _boundary = boundary
+    hands.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def hands() -> Hands:
+    """The hands of this process, wired once from its configuration."""
+    return wire(load_config(), boundary=lambda name: _boundary(name))
+
+
+def _slack(config: Config) -> SlackChannel | None:
+    token = config.slack.bot_token.get_secret_value()
+    if not token or not config.slack.channel:
+        return None
+    return SlackChannel(token=token, channel=config.slack.channel, base_url=config.slack.base_url)
