@@ -12,6 +12,8 @@ from typing import Any
 from incident.record import Record
 from incident.settings import Known, Observed, SettingKey, Value, Write
 
+ANY_RESOURCE = "*"
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -23,13 +25,22 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """A parameter that only the moment of the call knows: `read` it and take what the JMESPath `path` finds in the answer."""
+
+    read: Read
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One call that changes AWS.
 
     `permissions` are IAM actions (https://docs.aws.amazon.com/service-authorization/latest/reference/).
     `creates` is the JMESPath of
     the new id in the response where the call makes a resource, so that references to a deleted one can follow it. `loses` says in
-    plain words what the call cannot bring back; `irreversible` why it cannot itself be undone. Empty: nothing.
+    plain words what the call cannot bring back; `irreversible` why it cannot itself be undone. Empty: nothing. `lookups` are further
+    parameters that are read just before the call, such as the version of a prefix list.
     """
 
     service: str
@@ -39,6 +50,7 @@ class Call:
     creates: str = ""
     loses: str = ""
     irreversible: str = ""
+    lookups: Mapping[str, Lookup] = field(default_factory=dict[str, Lookup])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,11 @@ class Family:
         change: the calls from a live value to a wanted one. `live` is `None` where the setting is absent.
         absent_codes: the error codes by which AWS says that the resource is not there.
         opens: whether a value opens a way in or out; such settings are closed first.
+        part_of: a kind to the kind it lives in. Its settings have the parent's id as their `resource` and vanish when that is
+            deleted. `ANY_RESOURCE` is the parent of what every resource can have, such as a tag.
+        rank: a kind's place in a teardown, which runs in rising order; creation runs in falling order.
+        implies: what AWS makes along with a resource, as the settings it has from its first moment.
+        details: further reads for one listed resource, where no read lists them for all.
     """
 
     kinds: tuple[str, ...]
@@ -87,3 +104,7 @@ class Family:
     change: Callable[[SettingKey, Observed | None, Value], Change]
     absent_codes: frozenset[str] = frozenset()
     opens: Callable[[SettingKey, Value], bool] = lambda key, value: False
+    part_of: Mapping[str, str] = field(default_factory=dict[str, str])
+    rank: Mapping[str, int] = field(default_factory=dict[str, int])
+    implies: Callable[[SettingKey, Value], Iterable[tuple[SettingKey, Value]]] = lambda key, value: ()
+    details: Callable[[SettingKey], Iterable[Read]] = lambda key: ()

@@ -52,13 +52,17 @@ class Write:
     """One setting written by one record.
 
     `before` is what the record itself proves about the value it replaced, `UNKNOWN` if it proves nothing.
-    `aliases` are ids by which later records may name this setting (a rule id, an association id).
+    `handles` are ids by which later records and calls may name this setting (a rule id, an association id).
     """
 
     key: SettingKey
     after: Value | Unknown
     before: Value | Unknown = UNKNOWN
-    aliases: tuple[str, ...] = ()
+    handles: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        return tuple(self.handles.values())
 
 
 @dataclass(frozen=True, slots=True)
