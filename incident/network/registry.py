@@ -1,0 +1,84 @@
+"""Which family understands a record, which owns a setting, and what is known of the operations that none understands."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from incident.family import Family
+from incident.network.network_acl import NETWORK_ACLS
+from incident.network.peering import PEERINGS
+from incident.network.recognized import Recognized, recognized
+from incident.network.route_table import ROUTE_TABLES
+from incident.network.security_group import SECURITY_GROUPS
+from incident.network.tag import TAGS
+from incident.record import Record
+
+FAMILIES: tuple[Family, ...] = (
+    SECURITY_GROUPS,
+    ROUTE_TABLES,
+    NETWORK_ACLS,
+    PEERINGS,
+    TAGS,
+)
+
+_BY_EVENT = {event: family for family in FAMILIES for event in family.events}
+_BY_KIND = {kind: family for family in FAMILIES for kind in family.kinds}
+
+_READS = re.compile(r"(Describe|Get|List|Search|Lookup|Head|BatchGet)[A-Z]")
+_NETWORK_WORDS = re.compile(
+    r"Vpc|Vpn|Vgw|Subnet|Route|SecurityGroup|Network|Gateway|Address|Peering|Cidr|PrefixList|FlowLog|Traffic|Dhcp|Ipv?[46]|Ipam"
+)
+
+
+class Standing(StrEnum):
+    """What Countermand knows of an operation."""
+
+    UNDERSTOOD = "understood"
+    RECOGNIZED = "recognized"
+    UNKNOWN = "unknown"
+    ELSEWHERE = "not network"
+
+
+def family_for_event(operation: str) -> Family | None:
+    """The family that understands `service:EventName`, as in `ec2:AuthorizeSecurityGroupIngress`."""
+    return _BY_EVENT.get(operation)
+
+
+def family_for_kind(kind: str) -> Family:
+    """The family that owns a kind of setting.
+
+    Raises:
+        KeyError: no family has this kind.
+    """
+    return _BY_KIND[kind]
+
+
+def standing(record: Record) -> Standing:
+    """Whether a record changes the network, and whether its settings can be read.
+
+    An EC2 operation that is on no list but sounds like the network's is `UNKNOWN`: newer than this program, and to be shown.
+    """
+    if record.operation in _BY_EVENT:
+        return Standing.UNDERSTOOD
+    if record.read_only or _READS.match(record.event_name):
+        return Standing.ELSEWHERE
+    if recognized(record.operation) is not None:
+        return Standing.RECOGNIZED
+    is_ec2 = record.service == "ec2" and _NETWORK_WORDS.search(record.event_name)
+    return Standing.UNKNOWN if is_ec2 else Standing.ELSEWHERE
+
+
+def recognize(record: Record) -> Recognized | None:
+    """What is known of a record's operation, whether or not a family understands it."""
+    return recognized(record.operation)
+
+
+def part_of(kind: str) -> str:
+    """The kind that a kind's settings vanish with; empty for one that stands by itself."""
+    return _BY_KIND[kind].part_of.get(kind, "")
+
+
+def rank(kind: str) -> int:
+    """A kind's place in a teardown."""
+    return _BY_KIND[kind].rank[kind]
