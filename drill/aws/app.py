@@ -1,0 +1,215 @@
+"""The range as a WSGI application: gate, troubles, the service itself, and the record."""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from drill.aws import paging
+from drill.aws.access import Gate
+from drill.aws.clock import Clock, iso
+from drill.aws.config import RangeConfig
+from drill.aws.errors import AwsError, not_emulated
+from drill.aws.faults import Throttle, Troubles
+from drill.aws.guardduty import Findings
+from drill.aws.identity import Caller, Directory
+from drill.aws.regions import Regions
+from drill.aws.sts import TokenService
+from drill.aws.trail import KEPT_READS, Trail, changes_something, make_record
+from drill.aws.wire import Answer, Call, Environ, parse_call, refusal, success
+
+log = logging.getLogger(__name__)
+
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+Handler = Callable[[Call, Caller], dict[str, Any]]
+
+
+@dataclass
+class Performed:
+    """What a call came to: who made it, and the answer before anything went missing on the way back."""
+
+    caller: Caller
+    answer: Answer
+
+
+class Application:
+    """One AWS: whatever is not served here goes to moto."""
+
+    def __init__(self, config: RangeConfig, clock: Clock) -> None:
+        self.config = config
+        self.clock = clock
+        self.directory = Directory(config.accounts)
+        self.trail = Trail(clock, config.delivery_lag)
+        self.findings = Findings(clock)
+        self.troubles = Troubles(config.seed)
+        self.troubles.limit(Throttle("cloudtrail", "LookupEvents", config.lookup_rate, max(1.0, config.lookup_rate)))
+        self.performed: list[dict[str, Any]] = []
+        self.control: Callable[[Environ, bytes], Answer] | None = None
+        self._gate = Gate(config, self.directory)
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._lock = threading.RLock()
+        self._handlers = self._own_operations()
+
+    def _own_operations(self) -> dict[tuple[str, str], Handler]:
+        sts, regions, findings = TokenService(self.directory), Regions(self.config), self.findings
+        return {
+            ("account", "GetRegionOptStatus"): regions.get_region_opt_status,
+            ("account", "ListRegions"): regions.list_regions,
+            ("cloudtrail", "LookupEvents"): self._lookup_events,
+            ("ec2", "DescribeRegions"): regions.describe_regions,
+            ("guardduty", "ArchiveFindings"): findings.archive_findings,
+            ("guardduty", "CreateSampleFindings"): findings.create_sample_findings,
+            ("guardduty", "GetFindings"): findings.get_findings,
+            ("guardduty", "ListFindings"): findings.list_findings,
+            ("guardduty", "UnarchiveFindings"): findings.unarchive_findings,
+            ("guardduty", "UpdateFindingsFeedback"): findings.update_findings_feedback,
+            ("sts", "AssumeRole"): sts.assume_role,
+            ("sts", "GetAccessKeyInfo"): sts.get_access_key_info,
+            ("sts", "GetCallerIdentity"): sts.get_caller_identity,
+            ("sts", "GetFederationToken"): sts.get_federation_token,
+            ("sts", "GetSessionToken"): sts.get_session_token,
+        }
+
+    # ---- WSGI ---------------------------------------------------------------------------------------------------
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        body = _read_body(environ)
+        if environ.get("PATH_INFO", "").startswith("/range/") and self.control is not None:
+            answer = self.control(environ, body)
+        else:
+            answer = self.answer(environ, body)
+        headers = [(k, v) for k, v in answer.headers if k.lower() not in ("content-length", "status")]
+        start_response(f"{answer.status} -", [*headers, ("Content-Length", str(len(answer.body)))])
+        return [] if environ.get("REQUEST_METHOD") == "HEAD" else [answer.body]
+
+    def answer(self, environ: Environ, body: bytes) -> Answer:
+        """Serve one AWS request."""
+        try:
+            call = parse_call(environ, body, self.clock.now())
+        except AwsError as e:
+            return Answer(e.status, [("Content-Type", "text/plain")], str(e).encode())
+        if call is None:
+            message = b"<Response><Errors><Error><Code>MissingAuthenticationToken</Code><Message>Request is missing "
+            message += b"Authentication Token</Message></Error></Errors></Response>"
+            return Answer(403, [("Content-Type", "text/xml")], message)
+        try:
+            return self._serve(call)
+        except AwsError as e:
+            return refusal(call, e)
+
+    # ---- one call -----------------------------------------------------------------------------------------------
+
+    def _serve(self, call: Call) -> Answer:
+        """Gate the call, perform it, write it down.
+
+        Raises:
+            AwsError: The caller could not be authenticated, which leaves no record; or the answer got lost.
+        """
+        caller = self._gate.authenticate(call)
+        with self._lock:
+            try:
+                self.troubles.check(call, caller, "before")
+                self._gate.authorize(call, caller)
+                answer = self._perform(call, caller)
+            except AwsError as e:
+                answer = refusal(call, e)
+            self._write_down(call, caller, answer)
+        if answer.status < 300:
+            self.troubles.check(call, caller, "after")
+        return answer
+
+    def _perform(self, call: Call, caller: Caller) -> Answer:
+        if call.service == "ec2" and call.params.get("DryRun"):
+            raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+        handler = self._handlers.get((call.service, call.operation))
+        if handler is not None:
+            return success(call, handler(call, caller))
+        if paging.is_paged(call):
+            return paging.page(call, lambda whole: self._forward(whole, caller))
+        return self._forward(call, caller)
+
+    def _forward(self, call: Call, caller: Caller) -> Answer:
+        """Let moto answer, as the caller's account."""
+        environ = dict(call.environ)
+        environ["wsgi.input"] = io.BytesIO(call.body)
+        environ["CONTENT_LENGTH"] = str(len(call.body))
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        got: dict[str, Any] = {}
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
+            got["status"], got["headers"] = int(status.split()[0]), headers
+            return lambda data: None
+
+        try:
+            body = b"".join(self._moto(environ, start))
+        except NotImplementedError as e:
+            raise not_emulated(call.service, call.operation) from e
+        except Exception as e:
+            log.debug("moto failed on %s:%s\n%s", call.service, call.operation, traceback.format_exc())
+            message = f"{call.service}:{call.operation} failed in the emulator: {type(e).__name__}: {e}"
+            raise AwsError("InternalError", message, 500) from e
+        if got["status"] == 404 and not body.strip():
+            raise not_emulated(call.service, call.operation)
+        return Answer(got["status"], got["headers"], body)
+
+    def _write_down(self, call: Call, caller: Caller, answer: Answer) -> None:
+        if caller.bootstrap or not (changes_something(call) or call.operation in KEPT_READS):
+            return
+        record = make_record(call, caller, answer)
+        self.trail.keep(record, call.time)
+        for copied in _records_elsewhere(call, caller, record):
+            self.trail.keep(copied, call.time)
+        if changes_something(call):
+            self.performed.append(
+                {
+                    "number": len(self.performed) + 1,
+                    "time": iso(call.time),
+                    "service": call.service,
+                    "operation": call.operation,
+                    "params": call.params,
+                    "principal": caller.arn,
+                    "accessKeyId": caller.access_key,
+                    "account": caller.account,
+                    "region": call.region,
+                    "errorCode": record.get("errorCode"),
+                    "eventID": record["eventID"],
+                }
+            )
+
+    def _lookup_events(self, call: Call, caller: Caller) -> dict[str, Any]:
+        return self.trail.lookup(caller.account, call.region, call.params)
+
+
+def _records_elsewhere(call: Call, caller: Caller, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """A role assumed from another account is written down in both, and the other sees only the account's number."""
+    if call.operation != "AssumeRole":
+        return []
+    parts = str(call.params.get("RoleArn", "")).split(":")
+    if len(parts) < 6 or parts[4] == caller.account:
+        return []
+    other = copy(record)
+    other["userIdentity"] = {
+        "type": "AWSAccount",
+        "principalId": caller.principal_id,
+        "accountId": caller.account,
+    }
+    other["recipientAccountId"] = parts[4]
+    other["sharedEventID"] = record["sharedEventID"] = record["requestID"]
+    return [other]
+
+
+def _read_body(environ: Environ) -> bytes:
+    stream = environ["wsgi.input"]
+    if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+        return bytes(stream.read())
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    return bytes(stream.read(length)) if length else b""

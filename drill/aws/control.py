@@ -1,0 +1,103 @@
+"""The range's own doors under /range/, for whoever runs the exercise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+from drill.aws.app import Application
+from drill.aws.clock import iso
+from drill.aws.faults import Fault, Throttle
+from drill.aws.wire import Answer, Environ
+
+Json = Any
+Door = Callable[[dict[str, Any], dict[str, str]], Json]
+
+
+class Control:
+    """Health, clock, calls, records, findings, faults, dump and reset."""
+
+    def __init__(self, app: Application, reset: Callable[[], None], dump: Callable[[], Json]) -> None:
+        self._app = app
+        self._reset = reset
+        self._dump = dump
+        self._doors: dict[tuple[str, str], Door] = {
+            ("GET", "health"): self._health,
+            ("POST", "clock"): self._clock,
+            ("GET", "calls"): self._calls,
+            ("GET", "records"): self._records,
+            ("POST", "finding"): self._finding,
+            ("POST", "fault"): self._fault,
+            ("GET", "dump"): lambda body, query: self._dump(),
+            ("POST", "reset"): self._on_reset,
+        }
+
+    def __call__(self, environ: Environ, body: bytes) -> Answer:
+        name = environ["PATH_INFO"].removeprefix("/range/").strip("/")
+        door = self._doors.get((environ["REQUEST_METHOD"], name))
+        if door is None:
+            known = ", ".join(f"{method} /range/{path}" for method, path in sorted(self._doors))
+            return _json(404, {"error": f"no such door; there are {known}"})
+        query = {k: v[-1] for k, v in parse_qs(environ.get("QUERY_STRING", "")).items()}
+        try:
+            return _json(200, door(_object(body), query))
+        except (ValueError, TypeError) as e:
+            return _json(400, {"error": str(e)})
+
+    def _health(self, body: dict[str, Any], query: dict[str, str]) -> Json:
+        config = self._app.config
+        return {
+            "status": "ok",
+            "time": iso(self._app.clock.now()),
+            "accounts": list(config.accounts),
+            "regions": sorted(config.enabled),
+            "records": len(self._app.trail.records()),
+            "calls": len(self._app.performed),
+        }
+
+    def _clock(self, body: dict[str, Any], query: dict[str, str]) -> Json:
+        seconds = float(body.get("advance_seconds", 0))
+        return {"time": iso(self._app.clock.advance(seconds)), "offset_seconds": self._app.clock.offset}
+
+    def _calls(self, body: dict[str, Any], query: dict[str, str]) -> Json:
+        since = int(query.get("since", 0))
+        wanted = self._app.performed[since:]
+        if query.get("refused") not in ("1", "true"):
+            wanted = [c for c in wanted if c["errorCode"] is None]
+        return wanted
+
+    def _records(self, body: dict[str, Any], query: dict[str, str]) -> Json:
+        return self._app.trail.records()
+
+    def _finding(self, body: dict[str, Any], query: dict[str, str]) -> Json:
+        return self._app.findings.add(body)
+
+    def _fault(self, body: dict[str, Any], query: dict[str, str]) -> Json:
+        if body.get("clear"):
+            self._app.troubles.clear()
+        elif "rate" in body:
+            rate = float(body["rate"])
+            burst = float(body.get("burst", max(1.0, rate)))
+            self._app.troubles.limit(Throttle(body.get("service", "*"), body.get("operation", "*"), rate, burst))
+        else:
+            self._app.troubles.add(Fault.parse(body))
+        return self._app.troubles.faults()
+
+    def _on_reset(self, body: dict[str, Any], query: dict[str, str]) -> Json:
+        self._reset()
+        return {"status": "ok"}
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    if not body:
+        return {}
+    read = json.loads(body)
+    if not isinstance(read, dict):
+        raise ValueError("the body is to be a JSON object")
+    return read
+
+
+def _json(status: int, value: Json) -> Answer:
+    return Answer(status, [("Content-Type", "application/json")], json.dumps(value, default=str).encode())

@@ -1,0 +1,18 @@
+"""What moto gets wrong and the range needs right. `docs/moto.md` lists every fault with its reproduction."""
+
+from __future__ import annotations
+
+from drill.aws.clock import Clock
+from drill.aws.corrections import runtime
+
+_applied = False
+
+
+def apply(clock: Clock, snapshot_seconds: float) -> None:
+    """Correct moto, once for the process, and set what depends on this range."""
+    global _applied
+    if not _applied:
+        runtime.correct()
+        _applied = True
+    runtime.settings.clock = clock
+    runtime.settings.snapshot_seconds = snapshot_seconds

@@ -1,0 +1,189 @@
+"""From an HTTP request to a call, and from a result back to an HTTP answer.
+
+moto carries botocore's service models with parsers and serializers for every AWS protocol; both are used here, so an
+answer has on the wire the shape that the model gives it.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import uuid
+import warnings
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+import botocore.session
+from botocore import parsers as botocore_parsers
+from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import Request, determine_request_protocol
+from moto.core.routing import get_service_router
+from moto.core.serialize import get_serializer_class
+from moto.core.utils import get_service_model as moto_service_model
+from werkzeug.exceptions import HTTPException
+
+from drill.aws.errors import AwsError
+
+Environ = dict[str, Any]
+
+_CREDENTIAL = re.compile(r"Credential=([^/,]+)/\d+/([^/,]+)/([^/,]+)/aws4_request")
+_RPC_PATH = re.compile(r"/service/[^/]+/operation/([^/]+)$")
+
+# Signing names that differ from the name boto3 gives the client.
+_SERVICE_OF_SIGNING_NAME = {
+    "access-analyzer": "accessanalyzer",
+    "elasticloadbalancing": "elbv2",
+    "email": "ses",
+    "monitoring": "cloudwatch",
+    "states": "stepfunctions",
+    "tagging": "resourcegroupstaggingapi",
+}
+HOME_IF_GLOBAL = {"aws-global": "us-east-1"}
+_CLASSIC_LOAD_BALANCING = "2012-06-01"
+
+_session = botocore.session.get_session()
+
+# moto warns of every error code that a service's model does not list; most real codes are not listed.
+warnings.filterwarnings("ignore", message=r"Exception\(AwsError\)")
+
+
+@cache
+def service_model(service: str) -> ServiceModel:
+    """botocore's model of a service."""
+    return _session.get_service_model(service)
+
+
+@dataclass
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+@dataclass
+class Call:
+    """One API call as it arrived. `params` has the names of boto3's keyword arguments."""
+
+    service: str
+    operation: str
+    params: dict[str, Any]
+    protocol: str
+    signing_name: str
+    access_key: str
+    token: str
+    region: str
+    source_ip: str
+    user_agent: str
+    time: float
+    environ: Environ
+    body: bytes
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def model(self) -> OperationModel:
+        return service_model(self.service).operation_model(self.operation)
+
+
+def parse_call(environ: Environ, body: bytes, time: float) -> Call | None:
+    """Read a signed request, or answer None where the request is not signed.
+
+    Raises:
+        AwsError: The request is signed, but for no operation that any service has.
+    """
+    signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    if not signed:
+        return None
+    access_key, region, signing_name = signed.groups()
+    form = _form(environ, body)
+    service = _service(signing_name, form)
+    request = Request({**environ, "wsgi.input": io.BytesIO(body)})
+    try:
+        model = moto_service_model(service)
+        protocol = determine_request_protocol(model, request.content_type)
+        operation, uri_params = _operation(service, request, form)
+        operation_model = model.operation_model(operation)
+    except (OperationNotFoundError, HTTPException, NotImplementedError, botocore.exceptions.UnknownServiceError) as e:
+        raise AwsError("UnknownOperationException", f"no such operation: {signing_name} {request.path} ({e})", 404) from e
+    params = PROTOCOL_PARSERS[protocol](operation_model, map_type=dict).parse(
+        {
+            "method": request.method,
+            "values": request.values,
+            "headers": request.headers,
+            "body": body,
+            "url_path": request.path,
+            "url_params": uri_params,
+        }
+    )
+    return Call(
+        service=service,
+        operation=operation,
+        params=params,
+        protocol=protocol,
+        signing_name=signing_name,
+        access_key=access_key,
+        token=environ.get("HTTP_X_AMZ_SECURITY_TOKEN", ""),
+        region=HOME_IF_GLOBAL.get(region, region),
+        source_ip=environ.get("HTTP_X_RANGE_SOURCE_IP") or environ.get("REMOTE_ADDR", ""),
+        user_agent=environ.get("HTTP_USER_AGENT", ""),
+        time=time,
+        environ=environ,
+        body=body,
+    )
+
+
+def _form(environ: Environ, body: bytes) -> dict[str, str]:
+    if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        return {}
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _service(signing_name: str, form: dict[str, str]) -> str:
+    if signing_name == "elasticloadbalancing" and form.get("Version") == _CLASSIC_LOAD_BALANCING:
+        return "elb"
+    return _SERVICE_OF_SIGNING_NAME.get(signing_name, signing_name)
+
+
+def _operation(service: str, request: Request, form: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    if "Action" in form:
+        return form["Action"], {}
+    target = request.headers.get("X-Amz-Target")
+    if target:
+        return target.rsplit(".", 1)[-1], {}
+    rpc = _RPC_PATH.search(request.path)
+    if rpc:
+        return rpc.group(1), {}
+    model, uri_params = get_service_router(service).match(request)
+    return model.name, dict(uri_params)
+
+
+def _serialize(call: Call, result: object) -> Answer:
+    model = moto_service_model(call.service)
+    serializer = get_serializer_class(call.service, call.protocol)
+    answer = serializer(model.operation_model(call.operation)).serialize(result)
+    body = answer["body"]
+    payload = body if isinstance(body, bytes) else str(body).encode()
+    return Answer(int(answer["status_code"]), list(answer["headers"].items()), payload)
+
+
+def success(call: Call, result: dict[str, Any]) -> Answer:
+    """Serialize a result by the operation's output shape."""
+    return _serialize(call, result)
+
+
+def refusal(call: Call, error: AwsError) -> Answer:
+    """Serialize an error by the call's protocol."""
+    answer = _serialize(call, error)
+    return Answer(error.status, answer.headers, answer.body)
+
+
+def parse_result(call: Call, answer: Answer) -> dict[str, Any]:
+    """Read an answer as boto3 would: the result, or {"Error": {"Code": …, "Message": …}}."""
+    parser = botocore_parsers.create_parser(call.protocol)
+    response = {"status_code": answer.status, "headers": dict(answer.headers), "body": answer.body}
+    parsed: dict[str, Any] = parser.parse(response, call.model.output_shape)
+    return parsed
