@@ -41,6 +41,7 @@ class Credential:
         record: id of the CloudTrail record that shows the link; empty for the finding's own key.
         account: the account that the credential belongs to.
         made: whether the actor made it, so that it has no rightful owner.
+        issued: when it was handed out (ISO 8601, UTC); empty for the finding's own key.
     """
 
     access_key: str
@@ -51,6 +52,7 @@ class Credential:
     record: str
     account: str
     made: bool = False
+    issued: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _minted_key(record: Record) -> Credential | None:
     if not key:
         return None
     how = f"{record.identity.label} made this key for user {user}"
-    return Credential(key, user, "user", Link.PROVED, how, record.event_id, record.account, made=True)
+    return Credential(key, user, "user", Link.PROVED, how, record.event_id, record.account, True, record.time.isoformat())
 
 
 def _minted_session(record: Record) -> Credential | None:
@@ -132,7 +134,7 @@ def _minted_session(record: Record) -> Credential | None:
         owner, kind = _text(record.request.get("roleArn")), "role"
     account = owner.split(":")[4] if owner.startswith("arn:") and owner.count(":") >= 5 else record.account
     how = f"{record.identity.label} called {record.event_name}"
-    return Credential(key, owner, kind, Link.PROVED, how, record.event_id, account, made=True)
+    return Credential(key, owner, kind, Link.PROVED, how, record.event_id, account, True, record.time.isoformat())
 
 
 def followed(actor: Actor, records: Iterable[Record]) -> Actor:

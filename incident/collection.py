@@ -27,7 +27,7 @@ def _snapshots(incident: str, instance: SettingKey, volumes: tuple[str, ...]) ->
     return Step(
         id=step_id(Phase.EVIDENCE, key, wanted),
         phase=Phase.EVIDENCE,
-        title=f"Snapshot {len(volumes)} volume{'s' if len(volumes) != 1 else ''} of instance {instance.resource} ({instance.region})",
+        title=f"Snapshot volumes of instance {instance.resource} ({instance.region})",
         key=key,
         expects=None,
         leaves=wanted,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from incident.planner import Unread
 from incident.resources.identity import ACCESS_KEY, GLOBAL, ROLE_POLICY, USER_POLICY, access_key, compact
 from incident.settings import Observed, SettingKey, Value, same
 
+_DENIED_BEFORE = re.compile(r'"aws:TokenIssueTime":"([0-9TZ:+-]+)"')
 DENY_POLICY = "CountermandRevokeOlderSessions"
 
 
@@ -37,7 +39,9 @@ def wanted_settings(actor: Actor, now: datetime) -> dict[SettingKey, tuple[Value
         kind = ROLE_POLICY if credential.kind == "role" else USER_POLICY
         holder = credential.owner.rsplit("/", 1)[-1]
         key = SettingKey(credential.account, GLOBAL, kind, holder, DENY_POLICY)
-        wanted.setdefault(key, (deny_older_sessions(now), credential))
+        held = wanted.get(key)
+        if held is None or held[1].issued < credential.issued:
+            wanted[key] = (deny_older_sessions(now), credential)
     return wanted
 
 
@@ -61,7 +65,7 @@ def _contained(key: SettingKey, value: Value, credential: Credential, found: Obs
     if isinstance(found, Unread):
         return _unread(key, credential, found.reason)
     live = found.value if found else None
-    if same(live, value) or (key.kind == ACCESS_KEY and live is None):
+    if same(live, value) or (key.kind == ACCESS_KEY and live is None) or _already_denied(live, credential):
         return None
     family = family_for_kind(key.kind)
     change = family.change(key, found, value)
@@ -80,6 +84,14 @@ def _contained(key: SettingKey, value: Value, credential: Credential, found: Obs
         why=(credential.record,) if credential.record else (),
         source=credential.how,
     )
+
+
+def _already_denied(live: Value, credential: Credential) -> bool:
+    """Whether a deny that stands was written after the credential was handed out, so that a newer one adds nothing."""
+    found = _DENIED_BEFORE.search(live) if isinstance(live, str) else None
+    if found is None or not credential.issued:
+        return False
+    return datetime.fromisoformat(credential.issued) < datetime.fromisoformat(found.group(1))
 
 
 def _title(key: SettingKey, credential: Credential) -> str:

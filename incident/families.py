@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from incident import network
 from incident.family import Family
+from incident.network import registry as network
 from incident.resources import compute, evidence, identity
 
 FAMILIES: tuple[Family, ...] = (*network.FAMILIES, *compute.FAMILIES, *identity.FAMILIES, *evidence.FAMILIES)

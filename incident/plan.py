@@ -29,17 +29,42 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class PlannedLookup(_Frozen):
+    """A parameter read just before the call: the read, and the JMESPath of the value in its answer."""
+
+    service: str
+    operation: str
+    parameters: dict[str, Any]
+    path: str
+
+
 class PlannedCall(_Frozen):
-    """One AWS call with every parameter as it will be sent."""
+    """One AWS call with every parameter as it will be sent; `lookups` are those that only the moment of the call knows."""
 
     service: str
     operation: str
     parameters: dict[str, Any]
     permissions: tuple[str, ...]
+    lookups: dict[str, PlannedLookup] = Field(default_factory=dict[str, PlannedLookup])
 
     @classmethod
     def of(cls, call: Call) -> PlannedCall:
-        return cls(service=call.service, operation=call.operation, parameters=dict(call.parameters), permissions=call.permissions)
+        lookups = {
+            name: PlannedLookup(
+                service=lookup.read.service,
+                operation=lookup.read.operation,
+                parameters=dict(lookup.read.parameters),
+                path=lookup.path,
+            )
+            for name, lookup in call.lookups.items()
+        }
+        return cls(
+            service=call.service,
+            operation=call.operation,
+            parameters=dict(call.parameters),
+            permissions=call.permissions,
+            lookups=lookups,
+        )
 
 
 class Step(_Frozen):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from incident.families import family_for_kind
-from incident.family import Call, Unrestorable
-from incident.plan import Phase, PlannedCall, Step, Unplanned, step_id
+from incident.family import ANY_RESOURCE, Call, Unrestorable
+from incident.plan import Phase, Plan, PlannedCall, Step, Unplanned, step_id
 from incident.settings import UNKNOWN, Observed, Reversal, SettingKey, Source, Unknown, Value, canonical, same
 
 
@@ -58,6 +58,8 @@ def propose(reversals: Iterable[Reversal], live: Live) -> Proposal:
 
 def _dies_with_parent(key: SettingKey, doomed: set[SettingKey]) -> bool:
     parent = family_for_kind(key.kind).part_of.get(key.kind)
+    if parent == ANY_RESOURCE:
+        return any(gone[:2] == key[:2] and gone.resource == key.resource for gone in doomed)
     return parent is not None and SettingKey(key.account, key.region, parent, key.resource) in doomed
 
 
@@ -147,6 +149,15 @@ def _undo(key: SettingKey, live: Value, wanted: Value) -> tuple[PlannedCall, ...
     except (KeyError, ValueError):
         return ()
     return () if isinstance(change, Unrestorable) else tuple(PlannedCall.of(call) for call in change)
+
+
+def first_wave(plan: Plan) -> tuple[Step, ...]:
+    """What runs as eradication: deletions and closed exposures, as far as they wait for nothing that is restored later."""
+    chosen: dict[str, Step] = {}
+    for step in plan.steps:
+        if (step.phase is Phase.ERADICATE or step.closes_exposure) and chosen.keys() >= set(step.after):
+            chosen[step.id] = step
+    return tuple(chosen.values())
 
 
 def title(key: SettingKey, found: Value, target: Value) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from incident import network
-from incident.family import Read, Scope
+from incident.family import Family, Read, Scope
 from incident.ledger import Kind
+from incident.network import registry as network
 from incident.settings import Observed, PriorValue, SettingKey, Source
 from tasks.aws import Aws, AwsError
 from tasks.ledger import Ledger
@@ -38,14 +38,18 @@ def sweep_region(aws: Aws, scope: Scope, at: datetime) -> Swept:
     for family in network.FAMILIES:
         for read in family.inventory:
             try:
-                found.extend(_observed(aws, family.observe, scope, read))
+                found.extend(_with_details(aws, family, scope, read))
             except AwsError as error:
                 failed[f"{read.service}:{read.operation}"] = str(error)
     return Swept(scope, at, tuple({observed.key: observed for observed in found}.values()), failed)
 
 
-def _observed(aws: Aws, observe: Callable[..., Any], scope: Scope, read: Read) -> list[Observed]:
-    return [observed for page in aws.read_all(scope, read) for observed in observe(scope, read, page)]
+def _with_details(aws: Aws, family: Family, scope: Scope, read: Read) -> list[Observed]:
+    """What one listing shows, and what only a read of each listed resource shows."""
+    listed = [observed for page in aws.read_all(scope, read) for observed in family.observe(scope, read, page)]
+    further = [detail for observed in listed if not observed.key.name for detail in family.details(observed.key)]
+    pages = ((detail, page) for detail in further for page in aws.read_all(scope, detail))
+    return listed + [observed for detail, page in pages for observed in family.observe(scope, detail, page)]
 
 
 class Baselines:

@@ -122,7 +122,7 @@ class Executor:
                 new_id = str(journalled.body.get("new_id", "")) or new_id
                 continue
             try:
-                answer = self._aws.call(step.account, step.region, call.service, call.operation, _marked(call, step, plan.incident))
+                answer = self._call(step, call)
             except AwsError as error:
                 return f"{error.operation} answered {error.code}: {error.message}", new_id
             self._boundary(f"{step.id}: after call {index}")
@@ -132,6 +132,13 @@ class Executor:
             self._ledger.append(plan.incident, Kind.CALL, self._key(f"call:{index}", plan, step), body)
             self._boundary(f"{step.id}: after journal {index}")
         return "", new_id
+
+    def _call(self, step: Step, call: PlannedCall) -> dict[str, Any]:
+        parameters = _marked(call, step)
+        for name, lookup in call.lookups.items():
+            shown = self._aws.call(step.account, step.region, lookup.service, lookup.operation, lookup.parameters)
+            parameters[name] = jmespath.search(lookup.path, shown)
+        return self._aws.call(step.account, step.region, call.service, call.operation, parameters)
 
     def _confirm(self, step: Step, problem: str, new_id: str) -> Outcome:
         """Read until the setting shows what the step leaves; a call's success is what a later read shows."""
@@ -194,19 +201,12 @@ class Executor:
 
     def _with_new_ids(self, plan: Plan, step: Step) -> Step:
         """The step with the ids of resources that were made again in place of the deleted ones."""
-        renamed = self.renamed(plan.incident)
+        renamed = renamed_ids(self._ledger, plan.incident)
         if not renamed:
             return step
         body = _renamed(step.model_dump(mode="json"), renamed)
         body["id"], body["after"], body["replaces"] = step.id, step.after, step.replaces
         return Step.model_validate(body)
-
-    def renamed(self, incident: str) -> dict[str, str]:
-        """Old ids of deleted resources to the ids under which they were made again."""
-        ends = self._ledger.lines(incident, Kind.OUTCOME)
-        return {
-            line.body["replaces"]: line.body["new_id"] for line in ends if line.body.get("replaces") and line.body.get("new_id")
-        }
 
     def _recorded(self, plan: Plan, step: Step) -> Outcome | None:
         line = self._ledger.find(plan.incident, self._key("outcome", plan, step))
@@ -247,7 +247,13 @@ class Executor:
 STEP_TAG = "countermand:step"
 
 
-def _marked(call: PlannedCall, step: Step, incident: str) -> dict[str, Any]:
+def renamed_ids(ledger: Ledger, incident: str) -> dict[str, str]:
+    """Old ids of deleted resources to the ids under which they were made again."""
+    ends = ledger.lines(incident, Kind.OUTCOME)
+    return {line.body["replaces"]: line.body["new_id"] for line in ends if line.body.get("replaces") and line.body.get("new_id")}
+
+
+def _marked(call: PlannedCall, step: Step) -> dict[str, Any]:
     """The parameters, with the step's tag on a resource that is made again, so that a crash does not make it twice."""
     parameters = dict(call.parameters)
     if not step.replaces or call.service != "ec2" or "TagSpecifications" not in parameters:

@@ -76,7 +76,7 @@ _boundary: Boundary = lambda name: None  # noqa: E731
 
 def use_boundary(boundary: Boundary) -> None:
     """Let a crash test end this process between any two instructions of the executor."""
-    global _boundary  # noqa: PLW0603
+    global _boundary
     _boundary = boundary
     hands.cache_clear()
 

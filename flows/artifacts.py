@@ -1,0 +1,40 @@
+"""What the Prefect UI shows of an incident beside its runs."""
+
+from __future__ import annotations
+
+import re
+
+from prefect.artifacts import acreate_markdown_artifact
+
+from incident.messages import markdown, summary_of
+from incident.plan import Plan
+
+_NOT_IN_A_KEY = re.compile(r"[^a-z0-9-]+")
+
+
+def _key(*parts: object) -> str:
+    return _NOT_IN_A_KEY.sub("-", "-".join(str(part) for part in parts).lower())
+
+
+async def show_plan(incident: str, name: str, look: int, plan: Plan) -> None:
+    """The whole plan, step by step, with what takes each step back."""
+    rows = ["| step | what it does | calls | taken back by | permissions |", "| --- | --- | --- | --- | --- |"]
+    for step in plan.steps:
+        calls = ", ".join(call.operation for call in step.calls)
+        undo = ", ".join(call.operation for call in step.undo) or step.irreversible or "nothing"
+        rows.append(
+            f"| `{step.id}` | {markdown(step.title)} | {markdown(calls)} | {markdown(undo)} | {markdown(', '.join(step.permissions))} |"
+        )
+    left = [
+        f"- {markdown(item.status)}: {markdown(item.what)}: {markdown(item.why)}. {markdown(item.advice)}"
+        for item in plan.unplanned
+    ]
+    body = [f"# {markdown(plan.title)}", f"{markdown(summary_of(plan))}. Digest `{plan.digest}`.", "\n".join(rows)]
+    if left:
+        body.append("## Left to people\n\n" + "\n".join(left))
+    await acreate_markdown_artifact(key=_key(incident, name, look), markdown="\n\n".join(body), description=plan.title)
+
+
+async def show_report(incident: str, report: str) -> None:
+    """The report in Markdown."""
+    await acreate_markdown_artifact(key=_key(incident, "report"), markdown=report, description="Report of the incident")

@@ -1,0 +1,73 @@
+"""Proof: everything is read once more; what is not as it must be, and what could not be read, is said by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from flows.case import Case, once
+from flows.planning import CONTAIN, RESTORE, outstanding
+from flows.scope import investigation
+from incident import messages
+from incident.containment import still_open, wanted_settings
+from incident.ledger import Kind
+from incident.planner import Unread, propose
+from tasks.work import in_thread, post, read_settings
+
+
+@flow(name="prove", persist_result=True)
+@once("prove")
+async def prove(incident: str, round_: int = 1) -> str:
+    """Compare every setting that the actor wrote with what it must be, and every credential with being stopped."""
+    case = Case(incident)
+    found = await in_thread(investigation, case, round_)
+    reversals = outstanding(case, round_, found)
+    live = await read_settings([reversal.key for reversal in reversals])
+    left = propose(reversals, live)
+    contained = case.plan(CONTAIN, 1)
+    ours = {step.key for step in contained.steps} if contained else set()
+    differences = [step.title for step in left.steps if step.key not in ours or step.leaves is None]
+    differences += [f"{item.what}: {item.why}" for item in left.unplanned]
+    actor = case.actor(round_)
+    keys = await read_settings(list(wanted_settings(actor, case.hands.clock())))
+    active = still_open(actor, keys, case.hands.clock())
+    unread = [str(key) for key, value in {**live, **keys}.items() if isinstance(value, Unread)]
+    gaps = _gaps(case)
+    plan = case.plan(RESTORE, 1)
+    body: dict[str, Any] = {
+        "restored": not differences and not unread,
+        "contained": not active,
+        "differences": differences,
+        "active_credentials": active,
+        "unread": unread,
+        "unknown_regions": gaps,
+        "settings_checked": len(reversals),
+        "not_understood": [item.what for item in found.not_undone],
+        "kept": list(plan.kept) if plan else [],
+        "complete": not differences and not unread and not active and not gaps and not found.not_undone,
+    }
+    case.hands.ledger.append(incident, Kind.PROOF, f"proof:{round_}", body)
+    line = _in_words(body)
+    await post(incident, "proof", *messages.progress(line))
+    return line
+
+
+def _gaps(case: Case) -> list[dict[str, str]]:
+    rows = [row for line in case.hands.ledger.lines(case.incident, Kind.COVERAGE) for row in line.body["regions"]]
+    return [dict(row) for row in rows if row["status"] not in ("covered", "not enabled")]
+
+
+def _in_words(body: dict[str, Any]) -> str:
+    if body["complete"]:
+        return (
+            f"Proved: {body['settings_checked']} settings read again, all as they must be; every credential of the actor is stopped"
+        )
+    parts = [
+        f"{len(body['differences'])} settings differ" if body["differences"] else "",
+        f"{len(body['active_credentials'])} credentials still work" if body["active_credentials"] else "",
+        f"{len(body['unread'])} settings could not be read" if body["unread"] else "",
+        f"{len(body['unknown_regions'])} regions are unknown" if body["unknown_regions"] else "",
+        f"{len(body['not_understood'])} changes are not understood" if body["not_understood"] else "",
+    ]
+    return f"Incomplete: {', '.join(part for part in parts if part)}"

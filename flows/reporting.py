@@ -1,0 +1,39 @@
+"""The report: written from the ledger alone, as a page, as Markdown and as an artifact of the run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from prefect import flow
+
+from flows.artifacts import show_report
+from flows.case import Case
+from incident import messages
+from incident.ledger import Kind
+from incident.report import Report, report
+from tasks import render
+from tasks.work import in_thread, post, unsent
+
+
+@flow(name="report", persist_result=True)
+async def write_report(incident: str, round_: int = 1) -> str:
+    """Write the report and say where it is; messages that Slack missed are sent again now."""
+    case = Case(incident)
+    written = report(case.hands.ledger.lines(incident))
+    await in_thread(_write, case, written)
+    await show_report(incident, render.text(written))
+    for key, text, blocks in unsent(incident):
+        await post(incident, key, text, blocks)
+    url = f"{case.hands.config.gateway.public_url}/incidents/{incident}/report"
+    case.hands.ledger.append(incident, Kind.REPORT, f"report:{round_}", {"status": written.status, "url": url})
+    await post(incident, f"report-{round_}", *messages.progress(f"Report: {written.status}. {url}"))
+    return written.status
+
+
+def _write(case: Case, written: Report) -> None:
+    folder = case.hands.config.reports
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / f"{written.incident}.html").write_text(render.html(written))
+    (folder / f"{written.incident}.md").write_text(render.text(written))
+    (folder / f"{written.incident}.json").write_text(json.dumps(asdict(written), indent=1, default=str))

@@ -1,0 +1,107 @@
+"""Scope: everything the actor wrote, and every other hand on the same settings."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from prefect import flow
+
+from flows.case import Case, once
+from flows.identify import HISTORY
+from incident import messages
+from incident.actor import Actor
+from incident.family import Scope
+from incident.investigation import Investigation, investigate
+from incident.ledger import Kind
+from incident.record import Record
+from incident.settings import PriorValue, SettingKey
+from tasks.cloudtrail import distinct
+from tasks.work import Looked, in_thread, look_up, post
+
+_BEFORE_THE_WINDOW = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a region looked like before the window, or nothing where it was never swept."""
+
+    at: datetime | None
+    settings: list[tuple[SettingKey, PriorValue]]
+
+
+@flow(name="scope", persist_result=True)
+@once("scope")
+async def scope(incident: str, round_: int = 1) -> str:
+    """Collect every record that bears on what the actor changed, and keep them as evidence."""
+    case = Case(incident)
+    actor = case.actor(round_)
+    theirs = [record for record in _actor_records(case, round_) if actor.did(record)]
+    touched = sorted({Scope(record.account, record.region) for record in theirs if not record.read_only}, key=_where)
+    looked = await asyncio.gather(*(_neighbours(case, actor, place, theirs) for place in touched))
+    answers = [answer for group in looked for answer in group]
+    everyone = distinct([record for answer in answers for record in answer.records][::-1] + theirs[::-1])
+    own = {case.hands.aws.own_access_key(place.account) for place in touched}
+    kept = [record for record in everyone if record.identity.access_key not in own]
+    about = "every record on what the actor changed, other people's included, without our own calls"
+    case.hands.evidence.keep_json(incident, f"records/look-{round_}.json", [dict(record.raw) for record in kept], about)
+    _keep_gaps(case, round_, answers)
+    found = await in_thread(investigation, case, round_)
+    line = (
+        f"{len(found.changes)} changes by the actor in {len(touched)} regions on {len(found.reversals)} settings; "
+        f"{len(found.refused)} of their calls were refused, {len(found.not_undone)} changes are not understood"
+    )
+    if round_ == 1:
+        await post(incident, "scoped", *messages.progress(line))
+    return line
+
+
+def _where(place: Scope) -> tuple[str, str]:
+    return place.account, place.region
+
+
+def _actor_records(case: Case, round_: int) -> list[Record]:
+    return [Record.parse(raw) for raw in case.hands.evidence.load_json(case.incident, f"records/actor-{round_}.json")]
+
+
+async def _neighbours(case: Case, actor: Actor, place: Scope, theirs: list[Record]) -> list[Looked]:
+    """All changes in a region since the baseline; without one, since the window, and the history of each touched resource."""
+    end, window = case.hands.clock(), (actor.since or case.hands.clock()) - _BEFORE_THE_WINDOW
+    stored = await in_thread(_baseline, case, place, actor)
+    start = min(stored.at, window) if stored.at else window
+    answers = [await look_up(place, "ReadOnly", ["false"], start, end)]
+    if stored.at is None:
+        resources = _resources(place, theirs, actor)
+        answers.append(await look_up(place, "ResourceName", resources, end - HISTORY, end))
+    return answers
+
+
+def _resources(place: Scope, theirs: list[Record], actor: Actor) -> list[str]:
+    """The resources that the actor's own records in a region write."""
+    local = [record for record in theirs if (record.account, record.region) == (place.account, place.region)]
+    return sorted({reversal.key.resource for reversal in investigate(local, (), actor).reversals})
+
+
+def _baseline(case: Case, place: Scope, actor: Actor) -> Baseline:
+    found = case.hands.baselines.newest(place, actor.since or case.hands.clock())
+    return Baseline(*found) if found else Baseline(None, [])
+
+
+def _keep_gaps(case: Case, round_: int, answers: list[Looked]) -> None:
+    rows = [
+        {"account": answer.scope.account, "region": answer.scope.region, "status": answer.gap[0], "why": answer.gap[1]}
+        for answer in answers
+        if answer.gap is not None
+    ]
+    unreadable = [event for answer in answers for event in answer.unreadable]
+    body = {"what": "other people's changes", "regions": rows, "unreadable": unreadable}
+    case.hands.ledger.append(case.incident, Kind.COVERAGE, f"coverage:changes:{round_}", body)
+
+
+def investigation(case: Case, round_: int) -> Investigation:
+    """What the kept records show; read from evidence, so that it is the same however often it is asked."""
+    actor, records = case.actor(round_), case.records(round_)
+    places = {Scope(record.account, record.region) for record in records if actor.did(record)}
+    priors = [prior for place in sorted(places, key=_where) for prior in _baseline(case, place, actor).settings]
+    return investigate(records, priors, actor)

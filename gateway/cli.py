@@ -1,0 +1,274 @@
+"""The `countermand` command line. Each command imports what it needs: reading a record must not wait for a server's libraries."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+app = typer.Typer(
+    name="countermand",
+    help="Answers unauthorized network changes in AWS: finds the actor, contains them, keeps the evidence, undoes exactly what they did.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+ledger_app = typer.Typer(help="The incident's hash-chained ledger.", no_args_is_help=True)
+responders_app = typer.Typer(help="The people who may decide.", no_args_is_help=True)
+evidence_app = typer.Typer(help="The evidence that was kept.", no_args_is_help=True)
+app.add_typer(ledger_app, name="ledger")
+app.add_typer(responders_app, name="responders")
+app.add_typer(evidence_app, name="evidence")
+
+console = Console()
+errors = Console(stderr=True)
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+class UserError(Exception):
+    """What a command cannot do; the message is one line that says what to do."""
+
+
+@app.command()
+def explain(
+    files: Annotated[list[Path], typer.Argument(help="CloudTrail records: JSON lines, {'Records': []}, .gz, or a folder.")],
+    as_json: _Json = False,
+) -> None:
+    """Say what CloudTrail records changed in the network and how to undo it. Works offline, without AWS."""
+    from incident.explain import explain as explained
+    from tasks.record_files import RecordFileError, read_records
+
+    try:
+        explanations = [item.to_json() for item in explained(read_records(files))]
+    except RecordFileError as error:
+        raise UserError(str(error)) from None
+    if as_json:
+        for item in explanations:
+            print(json.dumps(item, default=str))
+        return
+    table = Table("time", "event", "certainty", "settings", "undo", title=f"{len(explanations)} network changes")
+    for item in explanations:
+        table.add_row(*(escape(cell) for cell in _explained_row(item)))
+    console.print(table)
+
+
+def _explained_row(item: dict[str, Any]) -> list[str]:
+    from incident.planner import brief
+
+    settings = [f"{setting['key']}: {brief(setting['before'])} → {brief(setting['after'])}" for setting in item["settings"]]
+    undo = item["undo"] if isinstance(item["undo"], str) else "\n".join(call["operation"] for call in item["undo"])
+    return [str(item.get("eventTime", "")), str(item["eventName"]), str(item["certainty"]), "\n".join(settings), undo]
+
+
+@app.command()
+def triage(
+    file: Annotated[Path, typer.Argument(help="A finding: EventBridge, GetFindings or SNS-wrapped; `-` for standard input.")],
+    as_json: _Json = False,
+) -> None:
+    """Say what a GuardDuty finding is about, and which phases and plans it leads to."""
+    from incident.finding import FindingError, parse_finding
+    from incident.triage import triage as triaged
+
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text()
+        verdict = triaged(parse_finding(json.loads(text))).to_json()
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}; name a file that can be read") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{file}: not text; give the finding as JSON") from None
+    except (json.JSONDecodeError, RecursionError) as error:
+        where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise UserError(f"{file}{where}: not JSON; give one finding as JSON") from None
+    except FindingError as error:
+        raise UserError(f"{file}: {error}") from None
+    if as_json:
+        print(json.dumps(verdict, default=str))
+        return
+    table = Table(show_header=False, title="Finding")
+    for name, value in verdict.items():
+        table.add_row(name, escape(value if isinstance(value, str) else json.dumps(value, default=str)))
+    console.print(table)
+
+
+@app.command()
+def drill(
+    file: Annotated[Path, typer.Argument(help="The scenario, a YAML file.")],
+    unattended: Annotated[bool, typer.Option("--unattended", help="Scripted responders approve; nobody is asked.")] = False,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write the verdict here.")] = None,
+    dump: Annotated[Path | None, typer.Option("--dump", help="Write before.json, attacked.json and after.json here.")] = None,
+) -> None:
+    """Replay an attack in the practice range and judge the response. Ends with 0 only when the scenario's expectation holds."""
+    from gateway.practice.exercise import Exercise
+
+    raise typer.Exit(_practise(Exercise(file, interactive=not unattended, json_out=json_out, dump=dump, console=console)))
+
+
+@app.command()
+def demo(
+    interactive: Annotated[bool, typer.Option("--interactive", help="Leave the approvals to you, and stay up.")] = False,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write the verdict here.")] = None,
+) -> None:
+    """One incident from the webhook to the restored network, against the practice range."""
+    from gateway.practice.exercise import DEMO, Exercise
+
+    raise typer.Exit(_practise(Exercise(DEMO, interactive=interactive, json_out=json_out, dump=None, console=console)))
+
+
+def _practise(exercise: Any) -> int:
+    from drill.scenario import ScenarioError
+    from gateway.practice.stack import StackFailed
+
+    try:
+        return int(exercise.run())
+    except (ScenarioError, StackFailed) as error:
+        raise UserError(str(error)) from None
+
+
+@app.command()
+def gateway() -> None:
+    """Open the doors: webhook, Slack and reports."""
+    import uvicorn
+
+    from gateway.serve import build_app
+
+    config = _config()
+    if not config.gateway.webhook_keys:
+        raise UserError(
+            "the gateway has no webhook key; set COUNTERMAND_GATEWAY__WEBHOOK_KEYS to a JSON list with one long random key"
+        )
+    uvicorn.run(build_app(config), host=config.gateway.host, port=config.gateway.port, log_level="info", server_header=False)
+
+
+@app.command()
+def report(incident: Annotated[str, typer.Argument(help="The incident's id.")]) -> None:
+    """Print an incident's report in Markdown, built from the ledger."""
+    from incident.report import report as reported
+    from tasks.render import text
+
+    lines = _ledger().lines(incident)
+    if not lines:
+        raise UserError(f"the ledger knows no incident {incident}; `countermand incidents` lists them")
+    print(text(reported(lines)))
+
+
+@app.command()
+def incidents() -> None:
+    """List the incidents in the ledger."""
+    from incident.ledger import Kind
+
+    ledger = _ledger()
+    table = Table("incident", "opened", "finding", "lines", "status")
+    for incident in ledger.incidents():
+        opened = next(iter(ledger.lines(incident, Kind.OPENED)), None)
+        if opened is None:
+            continue
+        ends = ledger.lines(incident, Kind.REPORT)
+        status = str(ends[-1].body["status"]) if ends else "open"
+        cells = (incident, f"{opened.at:%Y-%m-%d %H:%M}", str(opened.body["type"]), str(ledger.head(incident)[0]), status)
+        table.add_row(*(escape(cell) for cell in cells))
+    console.print(table)
+
+
+@ledger_app.command("verify")
+def ledger_verify(incident: Annotated[str, typer.Argument(help="The incident's id.")]) -> None:
+    """Check the incident's chain; name the first line that was changed, removed or moved."""
+    ledger = _ledger()
+    broken = ledger.verify(incident)
+    if broken is not None:
+        errors.print(f"[red]broken[/red] at line {broken.position}: {escape(broken.reason)}", soft_wrap=True)
+        raise typer.Exit(1)
+    position, digest = ledger.head(incident)
+    if position == 0:
+        raise UserError(f"the ledger has no line of {incident}; `countermand incidents` lists what it knows")
+    console.print(f"[green]intact[/green]: {position} lines, last hash {digest}", soft_wrap=True)
+
+
+@evidence_app.command("verify")
+def evidence_verify(incident: Annotated[str, typer.Argument(help="The incident's id.")]) -> None:
+    """Check every kept item against the manifest in the ledger."""
+    from tasks.evidence import EvidenceStore
+
+    config = _config()
+    store = EvidenceStore(config.evidence, _ledger())
+    items = store.manifest(incident)
+    if not items:
+        raise UserError(f"no evidence of {incident} is in the ledger; `countermand incidents` lists what it knows")
+    damage = store.verify(incident)
+    for item in damage:
+        errors.print(f"[red]{escape(item.what)}[/red]: {escape(item.item)}", soft_wrap=True)
+    if damage:
+        raise typer.Exit(1)
+    console.print(f"[green]intact[/green]: {len(items)} items")
+
+
+@responders_app.command("add")
+def responders_add(name: Annotated[str, typer.Argument(help="The name as it stands in the policy file.")]) -> None:
+    """Enrol a responder: shows the secret for their authenticator once, as a QR code."""
+    import segno
+
+    from tasks.config import load_policy
+    from tasks.hands import utc_now
+    from tasks.roster import Roster
+
+    config = _config()
+    if load_policy(config).by_name(name) is None:
+        raise UserError(f"the policy file has no responder {name!r}; add them to `responders` first")
+    address = Roster(config.folder / "roster", _ledger(), utc_now).enrol(name)
+    segno.make(address).terminal(compact=True)
+    console.print(escape(address), soft_wrap=True)
+    console.print("Scan it now: it is shown only this once, and replaces any code that they had.")
+
+
+@responders_app.command("list")
+def responders_list() -> None:
+    """List the responders of the policy and whether each is enrolled."""
+    from tasks.config import load_policy
+    from tasks.hands import utc_now
+    from tasks.roster import Roster
+
+    config = _config()
+    enrolled = set(Roster(config.folder / "roster", _ledger(), utc_now).enrolled())
+    table = Table("responder", "Slack", "one-time code")
+    for person in load_policy(config).responders:
+        known = "enrolled" if person.name in enrolled else "not enrolled: run `countermand responders add`"
+        table.add_row(escape(person.name), escape(f"{person.slack_team} {person.slack_user}".strip() or "none"), known)
+    console.print(table)
+
+
+def _config() -> Any:
+    from tasks.config import load_config
+
+    return load_config()
+
+
+def _ledger() -> Any:
+    from tasks.hands import utc_now
+    from tasks.ledger import Ledger
+
+    return Ledger.open(_config().ledger, utc_now)
+
+
+def main() -> None:
+    """Run the command line; what a user did wrong ends in one line and exit code 2."""
+    from tasks.config import ConfigError
+    from tasks.ledger import LedgerUnavailable
+
+    try:
+        app()
+    except (UserError, ConfigError, LedgerUnavailable) as error:
+        errors.print(f"countermand: {escape(' '.join(str(error).split()))}", soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        errors.print("countermand: stopped")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

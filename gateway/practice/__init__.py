@@ -1,0 +1,1 @@
+"""A whole Countermand against the practice range: what `countermand demo` and `countermand drill` run."""

@@ -1,0 +1,178 @@
+"""The processes of one practice: a Prefect server, its worker and the gateway, each with a log of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+
+import flows
+
+ROOT = Path(flows.__file__).resolve().parent.parent
+POOL = "countermand"
+_START_DEADLINE = 90.0
+
+
+class StackFailed(Exception):
+    """A process did not start or died; the message names its log."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class Stack:
+    """Starts processes in order and ends them all, whatever happens.
+
+    Args:
+        folder: where their state and their logs go.
+        environment: what they see beside the caller's own environment.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.prefect_port, self.gateway_port = free_port(), free_port()
+        self._environment = {**_without_prefect(os.environ), **_prefect(folder, self.prefect_port), **environment}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+
+    @property
+    def prefect_url(self) -> str:
+        return f"http://127.0.0.1:{self.prefect_port}"
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://127.0.0.1:{self.gateway_port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a further process of the same practice must see."""
+        return dict(self._environment)
+
+    def add_environment(self, more: Mapping[str, str]) -> None:
+        self._environment.update(more)
+
+    def start_prefect(self) -> None:
+        """Start the server and wait until it answers."""
+        self.start("prefect-server", [*_prefect_command(), "server", "start", "--port", str(self.prefect_port)])
+        self.wait_for("prefect-server", f"{self.prefect_url}/api/health")
+
+    def deploy(self) -> None:
+        """Make the work pool and deploy everything that `prefect.yaml` names, as an operator would."""
+        self.run("work-pool", [*_prefect_command(), "work-pool", "create", POOL, "--type", "process", "--overwrite"])
+        self.run("deploy", [*_prefect_command(), "--no-prompt", "deploy", "--all"])
+
+    def start_worker(self) -> None:
+        self.start("worker", [*_prefect_command(), "worker", "start", "--pool", POOL, "--type", "process", "--name", "practice"])
+
+    def start_gateway(self) -> None:
+        """Start the doors and wait until they are open."""
+        self.start("gateway", [sys.executable, "-m", "gateway.cli", "gateway"])
+        self.wait_for("gateway", f"{self.gateway_url}/healthz")
+
+    def start(self, name: str, command: Sequence[str]) -> None:
+        """Start a process in a group of its own, so that what it starts ends with it."""
+        with self.log(name).open("ab") as log:
+            self._processes[name] = subprocess.Popen(  # noqa: S603
+                list(command), cwd=ROOT, env=self._environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def run(self, name: str, command: Sequence[str]) -> None:
+        """Run a command to its end.
+
+        Raises:
+            StackFailed: it did not succeed.
+        """
+        with self.log(name).open("ab") as log:
+            ended = subprocess.run(  # noqa: S603
+                list(command), cwd=ROOT, env=self._environment, stdout=log, stderr=subprocess.STDOUT, check=False
+            )
+        if ended.returncode:
+            raise StackFailed(f"{name} ended with {ended.returncode}; see {self.log(name)}")
+
+    def wait_for(self, name: str, url: str) -> None:
+        """Wait until an address answers.
+
+        Raises:
+            StackFailed: the process ended, or did not answer in time.
+        """
+        deadline = time.monotonic() + _START_DEADLINE
+        while time.monotonic() < deadline:
+            self.check()
+            try:
+                if httpx.get(url, timeout=2).status_code < 500:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.1)
+        raise StackFailed(f"{name} did not answer within {_START_DEADLINE:.0f} s; see {self.log(name)}")
+
+    def check(self) -> None:
+        """Raise if a process that must live has ended."""
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                raise StackFailed(f"{name} ended with {process.returncode}; see {self.log(name)}")
+
+    def log(self, name: str) -> Path:
+        return self.folder / "logs" / f"{name}.log"
+
+    def stop(self) -> None:
+        """End every process: asked first, then made to."""
+        running = [process for process in self._processes.values() if process.poll() is None]
+        for process in reversed(running):
+            _signal_group(process, signal.SIGTERM)
+        deadline = time.monotonic() + 5
+        for process in running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.1, deadline - time.monotonic()))
+            _signal_group(process, signal.SIGKILL)
+            process.wait(10)
+        self._processes.clear()
+
+    def __enter__(self) -> Stack:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _prefect_command() -> list[str]:
+    return [sys.executable, "-m", "prefect"]
+
+
+def _without_prefect(environment: Mapping[str, str]) -> dict[str, str]:
+    """The caller's environment without what would point at another Prefect, AWS or Countermand."""
+    foreign = ("PREFECT_", "COUNTERMAND_", "AWS_")
+    return {name: value for name, value in environment.items() if not name.startswith(foreign)}
+
+
+def _prefect(folder: Path, port: int) -> dict[str, str]:
+    """A Prefect of its own: nothing shared with another on this machine, nothing sent anywhere."""
+    return {
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+        "PREFECT_LOGGING_LEVEL": "INFO",
+        "PREFECT_CLI_PROMPT": "false",
+    }

@@ -1,0 +1,88 @@
+"""Runs of the `respond` deployment: started exactly once for an incident, and woken when somebody decided."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.exceptions import ObjectNotFound, PrefectException
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from incident.finding import Finding
+from incident.ledger import Kind, Line
+from tasks.ledger import Ledger
+
+DEPLOYMENT = "respond/respond"
+_AGAIN = retry(
+    retry=retry_if_exception_type(httpx.TransportError),
+    wait=wait_random_exponential(multiplier=0.2, max=5),
+    stop=stop_after_delay(30),
+    reraise=True,
+)
+
+
+class RunsUnavailable(Exception):
+    """Prefect did not take the call; the message says why in one line. The dispatcher tries again."""
+
+
+class Runs:
+    """Prefect, as far as the gateway needs it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def start(self, incident: str, finding: Finding, delivery: Line) -> None:
+        """Start the incident's run. However often and from wherever this is called, one run exists: the incident id is its key.
+
+        Raises:
+            RunsUnavailable: Prefect is not reached, or has no such deployment.
+        """
+        try:
+            run = await _create_run(incident)
+        except ObjectNotFound:
+            raise RunsUnavailable(f"Prefect has no deployment {DEPLOYMENT}; run `prefect deploy --all`") from None
+        except (PrefectException, httpx.HTTPError) as error:
+            raise RunsUnavailable(f"Prefect did not start the run: {type(error).__name__}") from None
+        self._ledger.append(incident, Kind.RUN, "run", {"flow_run": str(run), "delivery": delivery.key})
+
+    async def wake(self, incident: str, digest: str) -> None:
+        """Wake the incident's run so that it reads the decision in the ledger. One that is not asleep needs no waking.
+
+        Raises:
+            RunsUnavailable: Prefect is not reached; the run wakes at the next attempt, for the decision is in the ledger.
+        """
+        line = self._ledger.find(incident, "run")
+        if line is None:
+            return
+        answer = {
+            "decision": "look again",
+            "responder": "",
+            "one_time_code": "",
+            "reason": "",
+            "strike_steps": "",
+            "plan_digest": digest,
+        }
+        try:
+            await _resume(UUID(str(line.body["flow_run"])), answer)
+        except (PrefectException, httpx.HTTPError) as error:
+            raise RunsUnavailable(f"Prefect did not wake the run: {type(error).__name__}") from None
+
+
+@_AGAIN
+async def _create_run(incident: str) -> UUID:
+    async with get_client() as client:
+        deployment = await client.read_deployment_by_name(DEPLOYMENT)
+        run = await client.create_flow_run_from_deployment(
+            deployment.id, parameters={"incident": incident}, idempotency_key=incident, name=incident
+        )
+    return run.id
+
+
+@_AGAIN
+async def _resume(run: UUID, answer: dict[str, str]) -> bool:
+    """Whether this call woke the run; a lost race is no error, for somebody else woke it."""
+    async with get_client() as client:
+        result = await client.resume_flow_run(run, run_input=answer)
+    return result.status is SetStateStatus.ACCEPT

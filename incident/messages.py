@@ -1,0 +1,152 @@
+"""What people read while an incident runs: Slack messages and the approval form.
+
+Everything that AWS lets an attacker name is escaped here, in one place for each surface.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from incident.approvals import Asked
+from incident.plan import Plan, Step
+
+_SECTION_LIMIT = 2900
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+_SHOWN_STEPS = 25
+
+Blocks = list[dict[str, Any]]
+
+
+def plain(text: object, limit: int = 300) -> str:
+    """One line without control or direction characters."""
+    line = _CONTROL.sub(" ", str(text))
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def slack(text: object, limit: int = 300) -> str:
+    """Text for mrkdwn: links, mentions and formatting are inert. Escaped first, cut after."""
+    line = plain(text, 10_000)
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        line = line.replace(sign, entity)
+    line = line.replace("*", "∗").replace("_", "_\u2060").replace("~", "∼").replace("`", "ˋ").replace("@", "@\u2060")
+    return _cut_between_entities(line, limit)
+
+
+def markdown(text: object, limit: int = 300) -> str:
+    """Text for Markdown that also allows HTML: nothing in it is a tag, a link or formatting."""
+    return _MARKDOWN.sub(lambda sign: f"&#{ord(sign.group(1))};", plain(text, limit))
+
+
+def _cut_between_entities(line: str, limit: int) -> str:
+    if len(line) <= limit:
+        return line
+    cut = line[: limit - 1]
+    start = cut.rfind("&")
+    return (cut[:start] if start > cut.rfind(";") else cut) + "…"
+
+
+def section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:_SECTION_LIMIT]}}
+
+
+def header(text: str) -> dict[str, Any]:
+    return {"type": "header", "text": {"type": "plain_text", "text": plain(text, 148)}}
+
+
+def context(text: str) -> dict[str, Any]:
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text[:_SECTION_LIMIT]}]}
+
+
+def opened(incident: str, type_: str, title: str, severity: str, account: str, region: str) -> tuple[str, Blocks]:
+    """The first message of an incident's thread: its text for notifications, and its blocks."""
+    text = f"Incident {incident}: {plain(type_)} ({severity}) in account {account}, {region}"
+    where = f"*Account* {slack(account)}  *Region* {slack(region)}  *Severity* {slack(severity)}"
+    return text, [header(f"{incident} · {type_}"), section(slack(title, 500)), section(where)]
+
+
+def progress(text: str) -> tuple[str, Blocks]:
+    """One line in the thread."""
+    return plain(text, 500), [section(slack(text, 2000))]
+
+
+def summary_of(plan: Plan) -> str:
+    """Numbers first: what the plan would do."""
+    counts = plan.counts()
+    words = [f"{count} to {verb}" for verb, count in counts.items() if count]
+    final = sum(1 for step in plan.steps if step.irreversible)
+    closing = sum(1 for step in plan.steps if step.closes_exposure)
+    parts = [f"{len(plan.steps)} step{'' if len(plan.steps) == 1 else 's'} ({', '.join(words) or 'nothing to do'})"]
+    if closing:
+        parts.append(f"{closing} close a way in or out")
+    if final:
+        parts.append(f"{final} cannot be taken back")
+    if plan.unplanned:
+        parts.append(f"{len(plan.unplanned)} left to people")
+    return ", ".join(parts)
+
+
+def question(plan: Plan, asked: Asked, ui_url: str) -> tuple[str, Blocks]:
+    """The message that asks for a decision, with the two buttons."""
+    text = f"{plan.incident}: {plan.title} needs a decision: {summary_of(plan)}"
+    value = f'{{"approval":"{plan.incident}:{asked.id}","digest":"{plan.digest}"}}'
+    lines = [f"• {slack(step.title)}{' *(cannot be taken back)*' if step.irreversible else ''}" for step in plan.steps[:12]]
+    if len(plan.steps) > 12:
+        lines.append(f"… and {len(plan.steps) - 12} more in the whole plan")
+    blocks: Blocks = [
+        header(f"Decision needed · {plan.title}"),
+        section(f"*{slack(summary_of(plan))}*"),
+        section("\n".join(lines)[:_SECTION_LIMIT] or "No step."),
+    ]
+    if plan.unplanned:
+        left = [f"• {slack(item.what)}: {slack(item.why)}" for item in plan.unplanned[:6]]
+        blocks.append(section(("*Not known, or left to people*\n" + "\n".join(left))[:_SECTION_LIMIT]))
+    blocks.append(
+        context(
+            f"Plan `{plan.short_digest}` · answer by {asked.expires_at:%Y-%m-%d %H:%M} UTC · {asked.people} of the responders · "
+            f"<{ui_url}|the whole plan and the same form in Prefect> (⋮ menu, Resume)"
+        )
+    )
+    blocks.append({"type": "actions", "elements": [_button("approve", "primary", value), _button("reject", "danger", value)]})
+    return text, blocks
+
+
+def _button(answer: str, style: str, value: str) -> dict[str, Any]:
+    label = {"type": "plain_text", "text": answer.capitalize()}
+    return {"type": "button", "action_id": f"countermand_{answer}", "text": label, "style": style, "value": value}
+
+
+def approval_form(plan: Plan, asked: Asked, problem: str = "") -> str:
+    """The description above the form in the Prefect UI, in Markdown."""
+    parts: list[str] = []
+    if problem:
+        parts.append(f"**Your last answer did not count:** {markdown(problem)}")
+    parts.append(f"### {markdown(plan.incident)}: {markdown(plan.title)}")
+    parts.append(f"**{markdown(summary_of(plan))}.** Plan `{plan.short_digest}`, answer by {asked.expires_at:%Y-%m-%d %H:%M} UTC.")
+    parts.append(_steps_table(plan.steps))
+    final = [step for step in plan.steps if step.irreversible]
+    if final:
+        parts.append(
+            "**Cannot be taken back**\n\n" + _bullets(f"{step.title}: {step.irreversible}" for step in final[:_SHOWN_STEPS])
+        )
+    if plan.unplanned:
+        left = (f"{item.what}: {item.why}. {item.advice}" for item in plan.unplanned[:_SHOWN_STEPS])
+        parts.append("**Not known, or left to people**\n\n" + _bullets(left))
+    if plan.kept:
+        parts.append("**Other people's work that stays**\n\n" + _bullets(plan.kept[:_SHOWN_STEPS]))
+    return "\n\n".join(parts)
+
+
+def _steps_table(steps: Iterable[Step]) -> str:
+    listed = list(steps)
+    rows = [f"| `{step.id}` | {markdown(step.title)} | {markdown(step.source)} |" for step in listed[:_SHOWN_STEPS]]
+    more = len(listed) - _SHOWN_STEPS
+    if more > 0:
+        rows.append(f"| | and {more} more in the plan's artifact | |")
+    return "\n".join(["| step | what it does | why so |", "| --- | --- | --- |", *rows])
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {markdown(line, 500)}" for line in lines)

@@ -1,0 +1,178 @@
+"""The report of an incident, built from its ledger lines alone: what happened, what was done, what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from incident.ledger import Kind, Line
+from incident.plan import Plan, Step
+from incident.planner import brief
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One step and how it ended."""
+
+    step: str
+    title: str
+    phase: str
+    result: str
+    detail: str
+    at: datetime
+    source: str
+    records: tuple[str, ...]
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One point of the timeline; `line` is the position of the ledger line that says so."""
+
+    at: datetime
+    what: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the page shows. Durations are `None` until both their ends are in the ledger."""
+
+    incident: str
+    title: str
+    finding: dict[str, Any]
+    proof: dict[str, Any]
+    actor: dict[str, Any]
+    done: tuple[Done, ...]
+    unplanned: tuple[dict[str, Any], ...]
+    kept: tuple[str, ...]
+    regions: tuple[dict[str, Any], ...]
+    decisions: tuple[dict[str, Any], ...]
+    evidence: tuple[dict[str, Any], ...]
+    timeline: tuple[Moment, ...]
+    time_to_contain: timedelta | None
+    time_to_restore: timedelta | None
+    head: tuple[int, str] = field(default=(0, ""))
+
+    @property
+    def status(self) -> str:
+        """`restored`, `incomplete` or `no action`, as the proof says."""
+        if not self.proof:
+            return "no action"
+        return "restored" if self.proof["complete"] else "incomplete"
+
+
+def report(lines: Sequence[Line]) -> Report:
+    """Build the report.
+
+    Raises:
+        ValueError: the lines do not open an incident.
+    """
+    opened = _first(lines, Kind.OPENED)
+    if opened is None:
+        raise ValueError("these ledger lines do not open an incident")
+    proof, actor = _last(lines, Kind.PROOF), _last(lines, Kind.ACTOR)
+    plans = [Plan.model_validate(line.body["plan"]) for line in lines if line.kind == Kind.PLAN]
+    outcomes = [line for line in lines if line.kind == Kind.OUTCOME]
+    last_restore = next((plan for plan in reversed(plans) if plan.unplanned or plan.steps), None)
+    received = lines[0].at
+    return Report(
+        incident=opened.incident,
+        title=str(opened.body["title"]),
+        finding=dict(opened.body),
+        proof=dict(proof.body) if proof else {},
+        actor=dict(actor.body) if actor else {},
+        done=tuple(_done(line, plans) for line in outcomes),
+        unplanned=tuple(_unplanned(plans)),
+        kept=tuple(dict.fromkeys(kept for plan in plans for kept in plan.kept)) if last_restore else (),
+        regions=tuple(_regions(lines)),
+        decisions=tuple(dict(line.body) for line in lines if line.kind == Kind.DECISION),
+        evidence=tuple(dict(line.body) for line in lines if line.kind == Kind.EVIDENCE),
+        timeline=tuple(_timeline(lines)),
+        time_to_contain=_duration(received, outcomes, ("contain",)),
+        time_to_restore=_duration(received, outcomes, ("eradicate", "recover")),
+        head=(lines[-1].position, lines[-1].hash),
+    )
+
+
+def _first(lines: Iterable[Line], kind: Kind) -> Line | None:
+    return next((line for line in lines if line.kind == kind), None)
+
+
+def _last(lines: Sequence[Line], kind: Kind) -> Line | None:
+    return _first(reversed(lines), kind)
+
+
+def _done(line: Line, plans: Sequence[Plan]) -> Done:
+    body = line.body
+    step = _step(plans, str(body["plan"]), str(body["step"]))
+    return Done(
+        step=str(body["step"]),
+        title=str(body["title"]),
+        phase=str(body["phase"]),
+        result=str(body["result"]),
+        detail=str(body["detail"]),
+        at=line.at,
+        source=step.source if step else "",
+        records=step.why if step else (),
+        before=brief(step.expects) if step and step.expects is not None else "absent",
+        after=brief(step.leaves) if step and step.leaves is not None else "absent",
+    )
+
+
+def _step(plans: Sequence[Plan], digest: str, step_id: str) -> Step | None:
+    return next((step for plan in plans if plan.digest == digest for step in plan.steps if step.id == step_id), None)
+
+
+def _unplanned(plans: Sequence[Plan]) -> Iterable[dict[str, Any]]:
+    """What the newest plans leave to people, once each."""
+    seen: dict[tuple[str, str], dict[str, Any]] = {}
+    for plan in plans:
+        for item in plan.unplanned:
+            seen[item.what, item.status] = item.model_dump(mode="json")
+    return seen.values()
+
+
+def _regions(lines: Iterable[Line]) -> Iterable[dict[str, Any]]:
+    """Each region's worst status over every look; a region is covered only where every look covered it."""
+    worst: dict[tuple[str, str], dict[str, Any]] = {}
+    for line in lines:
+        if line.kind != Kind.COVERAGE:
+            continue
+        for row in line.body["regions"]:
+            place = (str(row["account"]), str(row["region"]))
+            if place not in worst or worst[place]["status"] == "covered":
+                worst[place] = dict(row)
+    return [worst[place] for place in sorted(worst)]
+
+
+def _duration(received: datetime, outcomes: Sequence[Line], phases: tuple[str, ...]) -> timedelta | None:
+    ends = [line.at for line in outcomes if line.body["phase"] in phases]
+    return max(ends) - received if ends else None
+
+
+def _timeline(lines: Iterable[Line]) -> Iterable[Moment]:
+    for line in lines:
+        words = _in_words(line)
+        if words:
+            yield Moment(line.at, words, line.position)
+
+
+def _in_words(line: Line) -> str:
+    body = line.body
+    match line.kind:
+        case Kind.OPENED:
+            return f"Incident opened by {body['type']}"
+        case Kind.PHASE if body["state"] == "done":
+            return f"{str(body['phase']).replace('-', ' ').capitalize()}: {body['returned']}"
+        case Kind.QUESTION:
+            return f"People were asked about plan {str(body['digest'])[:12]}"
+        case Kind.DECISION:
+            return f"{body['person']} answered {body['answer']} in {body['surface']} for plan {str(body['digest'])[:12]}"
+        case Kind.OUTCOME:
+            return f"{body['title']}: {body['result']}"
+        case _:
+            return ""

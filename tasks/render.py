@@ -1,0 +1,48 @@
+"""The report as a page and as Markdown. Jinja escapes everything; the page loads nothing from anywhere."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from incident.messages import markdown
+from incident.report import Report
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def html(report: Report) -> str:
+    """The self-contained page."""
+    return _environment(autoescape=True).get_template("report.html").render(report=report)
+
+
+def text(report: Report) -> str:
+    """The report in Markdown, for artifacts and tickets."""
+    return _environment(autoescape=False).get_template("report.md").render(report=report)
+
+
+def _environment(autoescape: bool) -> Environment:
+    # The Markdown template escapes each value with its own filter: HTML escaping would show entities to readers of plain text.
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=autoescape,  # noqa: S701
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["moment"] = lambda at: f"{at:%Y-%m-%d %H:%M:%S} UTC" if isinstance(at, datetime) else str(at)
+    environment.filters["duration"] = duration
+    environment.filters["md"] = markdown
+    return environment
+
+
+def duration(span: timedelta | None) -> str:
+    """A duration as people say it."""
+    if span is None:
+        return "not reached"
+    seconds = span.total_seconds()
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,149 @@
+"""The Prefect tasks: what a flow asks of the outside world, each with its own retries.
+
+Throttling is waited out inside a call (`tasks.aws`); the retries here are for what a call could not ride out. A task may run again
+after a crash, so each is idempotent: reads by nature, steps through the executor, messages through their keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, TypeVar
+
+from prefect import task
+
+from incident.families import family_for_kind
+from incident.family import Scope
+from incident.ledger import Kind
+from incident.plan import Plan, Step
+from incident.planner import Unread
+from incident.record import Record
+from incident.settings import Observed, SettingKey
+from tasks.aws import DENIED, AwsError, observe
+from tasks.baseline import Swept, sweep_region
+from tasks.cloudtrail import Lookup, distinct
+from tasks.executor import Outcome
+from tasks.hands import hands
+from tasks.slack import SlackUnavailable
+
+_T = TypeVar("_T")
+_POOL = ThreadPoolExecutor(max_workers=64, thread_name_prefix="aws")
+
+
+async def in_thread(work: Callable[..., _T], *arguments: Any) -> _T:
+    """Run blocking work on a pool wide enough for every region at once."""
+    return await asyncio.get_running_loop().run_in_executor(_POOL, work, *arguments)
+
+
+class Looked:
+    """What one region's event history answered; `gap` says why it is not known, by status (`denied`, `failed`, `incomplete`)."""
+
+    def __init__(self, scope: Scope, records: list[Record], unreadable: list[str], gap: tuple[str, str] | None) -> None:
+        self.scope, self.records, self.unreadable, self.gap = scope, records, unreadable, gap
+
+
+@task(name="look up events", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
+async def look_up(scope: Scope, attribute: str, values: list[str], start: datetime, end: datetime) -> Looked:
+    """Ask one region's event history about each value."""
+    return await in_thread(_look_up, scope, attribute, values, start, end)
+
+
+def _look_up(scope: Scope, attribute: str, values: list[str], start: datetime, end: datetime) -> Looked:
+    records: list[Record] = []
+    unreadable: list[str] = []
+    for value in values:
+        try:
+            answer = hands().history.ask(Lookup(scope.account, scope.region, attribute, value, start, end))
+        except AwsError as error:
+            return Looked(scope, records, unreadable, ("denied" if error.code in DENIED else "failed", str(error)))
+        records.extend(answer.records)
+        unreadable.extend(answer.unreadable)
+        if not answer.complete:
+            return Looked(
+                scope, records, unreadable, ("incomplete", f"more events than one lookup may read for {attribute} {value}")
+            )
+    return Looked(scope, distinct(records), unreadable, None)
+
+
+@task(name="read settings", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
+async def read_settings(keys: list[SettingKey]) -> dict[SettingKey, Observed | Unread | None]:
+    """The live value of each setting."""
+    found = await asyncio.gather(*(in_thread(_read, key) for key in keys))
+    return dict(zip(keys, found, strict=True))
+
+
+def _read(key: SettingKey) -> Observed | Unread | None:
+    return observe(hands().aws, family_for_kind(key.kind), key)
+
+
+@task(name="volumes of instances", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
+async def volumes_of(instances: list[SettingKey]) -> dict[SettingKey, tuple[str, ...]]:
+    """The EBS volumes that are attached to each instance; an instance that is gone has none.
+
+    Raises:
+        AwsError: AWS did not say; then nothing may be deleted.
+    """
+    found = await asyncio.gather(*(in_thread(_volumes, instance) for instance in instances))
+    return dict(zip(instances, found, strict=True))
+
+
+def _volumes(instance: SettingKey) -> tuple[str, ...]:
+    filters = [{"Name": "attachment.instance-id", "Values": [instance.resource]}]
+    answer = hands().aws.call(instance.account, instance.region, "ec2", "DescribeVolumes", {"Filters": filters})
+    return tuple(sorted(volume["VolumeId"] for volume in answer["Volumes"]))
+
+
+@task(name="apply step", task_run_name="{step.title}", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
+async def apply_step(plan: Plan, step: Step) -> Outcome:
+    """Run one step through the executor."""
+    return await in_thread(hands().executor.apply, plan, step)
+
+
+@task(name="sweep region", retries=1, retry_delay_seconds=2, persist_result=False)
+async def sweep(scope: Scope, at: datetime) -> Swept:
+    """Read and store one region's baseline."""
+    swept = await in_thread(sweep_region, hands().aws, scope, at)
+    hands().baselines.keep(swept)
+    return swept
+
+
+@task(name="post to Slack", persist_result=False)
+async def post(incident: str, key: str, text: str, blocks: list[dict[str, Any]]) -> str:
+    """Post a message once into the incident's thread; the response goes on when Slack is down, and the ledger says so."""
+    return await in_thread(_post, incident, key, text, blocks)
+
+
+def _post(incident: str, key: str, text: str, blocks: list[dict[str, Any]]) -> str:
+    ledger, slack = hands().ledger, hands().slack
+    ledger.append(incident, Kind.MESSAGE, f"message:{key}", {"key": key, "text": text, "blocks": blocks})
+    sent = ledger.find(incident, f"sent:{key}")
+    if sent is not None:
+        return str(sent.body["ts"])
+    if slack is None:
+        return ""
+    thread = ledger.find(incident, "sent:opened")
+    try:
+        ts = slack.post(f"{incident}:{key}", text, blocks, str(thread.body["ts"]) if thread else None)
+    except SlackUnavailable as error:
+        ledger.append(incident, Kind.NOTE, f"slack-failed:{key}:{hands().clock().isoformat()}", {"why": str(error)})
+        return ""
+    ledger.append(incident, Kind.MESSAGE, f"sent:{key}", {"key": key, "ts": ts})
+    return ts
+
+
+def unsent(incident: str) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """Messages that were written to the ledger and have not reached Slack, in their order."""
+    lines = hands().ledger.lines(incident, Kind.MESSAGE)
+    sent = {str(line.body["key"]) for line in lines if line.key.startswith("sent:")}
+    written = (line.body for line in lines if line.key.startswith("message:"))
+    return [(body["key"], body["text"], body["blocks"]) for body in written if body["key"] not in sent]
+
+
+def by_region(keys: Iterable[SettingKey]) -> list[list[SettingKey]]:
+    """Keys grouped so that each group is read in one place."""
+    groups: dict[tuple[str, str], list[SettingKey]] = {}
+    for key in keys:
+        groups.setdefault((key.account, key.region), []).append(key)
+    return list(groups.values())
