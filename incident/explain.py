@@ -300,7 +300,8 @@ def _unreadable(raw: object, number: int, reason: str) -> Explanation:
 
 
 def _call_shown(call: Call) -> dict[str, Any]:
-    return {"operation": call.operation, "parameters": dict(call.parameters)}
+    looked_up = {name: f"<{lookup.path} of {lookup.read.operation}>" for name, lookup in call.lookups.items()}
+    return {"operation": call.operation, "parameters": {**call.parameters, **looked_up}}
 
 
 def _shown(value: Value | Unknown) -> Any:

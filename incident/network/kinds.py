@@ -11,7 +11,7 @@ from incident import shapes
 from incident.family import Call, Change, Family, Lookup, Read, Scope, Unrestorable
 from incident.network.values import mapping, structures, tags, text
 from incident.record import JsonObject, Record
-from incident.settings import Known, Observed, SettingKey, Unknown, Value, Write, same
+from incident.settings import UNKNOWN, Known, Observed, SettingKey, Unknown, Value, Write, same
 
 TAG = "tag"
 TOP = "."
@@ -189,6 +189,17 @@ def observer(listed: str, one: Callable[[Scope, JsonObject], Iterable[Observed]]
     return observe
 
 
+def absent_before(event: Event, writes: Iterable[tuple[SettingKey, Value]]) -> Iterator[Write]:
+    """Writes of what a new resource has from its first moment."""
+    for key, value in writes:
+        yield Write(key, value, before=None)
+
+
+def always_there(what: str) -> Unrestorable:
+    """For a setting that exists as long as its resource does."""
+    return Unrestorable(f"{what} has a value as long as its resource exists", "Look at the resource: it may be gone.")
+
+
 def first(*values: Any) -> str:
     """The first of several places of a record that says something."""
     return next((found for found in map(text, values) if found), "")
@@ -216,6 +227,9 @@ class Resource:
         unsettled: states on the way to another.
         parts: kinds of settings that vanish with the resource.
         loses: what does not come back when it is deleted and made again.
+        filter_name: the describe filter for one id, where it is not the id's name with dashes.
+        ids: the describe parameter for ids, where there is no such filter. An id that is not there is then an error, one of the
+            family's `absent_codes`.
     """
 
     kind: str
@@ -232,6 +246,7 @@ class Resource:
     parts: tuple[str, ...] = ()
     loses: str = "the id: it comes back under a new one"
     filter_name: str = ""
+    ids: str = ""
 
     @property
     def id(self) -> str:
@@ -253,6 +268,12 @@ class Resource:
     def read_deleted(self, event: Event) -> Iterator[Write]:
         yield from event.deleted(self.kind, event.requested(self.id), *self.parts)
 
+    def read_modified(self, event: Event) -> Iterator[Write]:
+        """For calls that answer with the whole resource as it is now."""
+        described = mapping(event.response.get(self.made or self.noun))
+        resource = text(described.get(self.id)) or event.requested(self.id)
+        yield Write(event.key(self.kind, resource), self.value(described) if described else UNKNOWN)
+
     def readers(self) -> dict[str, Reader]:
         return {f"Create{self.noun}": self.read_created, f"Delete{self.noun}": self.read_deleted}
 
@@ -273,6 +294,8 @@ class Resource:
             yield from self.observed(scope, described)
 
     def read(self, key: SettingKey) -> Read:
+        if self.ids:
+            return listing(self.read_operation, **{self.ids: [key.resource]})
         return filtered(self.read_operation, self.filter_name or _dashed(self.id), key.resource)
 
     def change(self, key: SettingKey, live: Observed | None, wanted: Value) -> Change:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope, Unrestorable
-from incident.network.kinds import Event, Kind, Resource, call, family, filtered, seen
+from incident.family import Change, Lookup, Read, Scope, Unrestorable
+from incident.network.kinds import Event, Kind, Resource, always_there, call, family, filtered, seen
 from incident.network.values import cidr, flag, is_world, mapping, structures, text, texts, whole
 from incident.record import JsonObject
 from incident.settings import Observed, SettingKey, Value, Write
@@ -132,9 +132,14 @@ def _change_entry(key: SettingKey, live: Observed | None, wanted: Value) -> Chan
 def _change_association(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
     if key.resource.startswith("aclassoc-"):
         return Unrestorable("nothing tells which subnet this association was of", "Associate the subnet with its list by hand.")
-    if live is None or wanted is None:
-        return Unrestorable("a subnet always has a network ACL", "Look at the subnet: it may be gone.")
-    return call("ReplaceNetworkAclAssociation", {"AssociationId": live.handles.get("AssociationId", ""), **wanted})
+    if wanted is None:
+        return always_there("a subnet's association")
+    association = live.handles.get("AssociationId") if live else None
+    if association:
+        return call("ReplaceNetworkAclAssociation", {"AssociationId": association, **wanted})
+    # A subnet that was made again has an association of its own, whose id only a read at that time can tell.
+    path = f"NetworkAcls[].Associations[] | [?SubnetId=='{key.resource}'].NetworkAclAssociationId | [0]"
+    return call("ReplaceNetworkAclAssociation", wanted, lookups={"AssociationId": Lookup(_read_association(key), path)})
 
 
 def _opens(key: SettingKey, value: Value) -> bool:

@@ -6,12 +6,29 @@ import re
 from enum import StrEnum
 
 from incident.family import Family
+from incident.network.address import ADDRESSES
+from incident.network.block_public_access import BLOCK_PUBLIC_ACCESS
+from incident.network.dhcp_options import DHCP_OPTIONS
+from incident.network.endpoint_service import ENDPOINT_SERVICES
+from incident.network.flow_log import FLOW_LOGS
+from incident.network.instance import INSTANCES
+from incident.network.internet_gateway import INTERNET_GATEWAYS
+from incident.network.nat_gateway import NAT_GATEWAYS
 from incident.network.network_acl import NETWORK_ACLS
+from incident.network.network_interface import NETWORK_INTERFACES
 from incident.network.peering import PEERINGS
+from incident.network.prefix_list import PREFIX_LISTS
 from incident.network.recognized import Recognized, recognized
 from incident.network.route_table import ROUTE_TABLES
 from incident.network.security_group import SECURITY_GROUPS
+from incident.network.subnet import SUBNETS
 from incident.network.tag import TAGS
+from incident.network.traffic_mirror import TRAFFIC_MIRRORS
+from incident.network.transit_gateway import TRANSIT_GATEWAYS
+from incident.network.transit_gateway_route import TRANSIT_GATEWAY_ROUTES
+from incident.network.vpc import VPCS
+from incident.network.vpc_endpoint import VPC_ENDPOINTS
+from incident.network.vpn import VPNS
 from incident.record import Record
 
 FAMILIES: tuple[Family, ...] = (
@@ -19,6 +36,23 @@ FAMILIES: tuple[Family, ...] = (
     ROUTE_TABLES,
     NETWORK_ACLS,
     PEERINGS,
+    INTERNET_GATEWAYS,
+    NAT_GATEWAYS,
+    ADDRESSES,
+    NETWORK_INTERFACES,
+    INSTANCES,
+    SUBNETS,
+    VPCS,
+    DHCP_OPTIONS,
+    VPC_ENDPOINTS,
+    ENDPOINT_SERVICES,
+    PREFIX_LISTS,
+    FLOW_LOGS,
+    VPNS,
+    TRANSIT_GATEWAYS,
+    TRANSIT_GATEWAY_ROUTES,
+    TRAFFIC_MIRRORS,
+    BLOCK_PUBLIC_ACCESS,
     TAGS,
 )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from incident.family import Change, Read, Scope, Unrestorable
-from incident.network.kinds import Event, Kind, Resource, call, family, filtered, seen
+from incident.network.kinds import Event, Kind, Resource, always_there, call, family, filtered, seen
 from incident.network.route import (
     ROUTE,
     ROUTE_TABLE,
@@ -133,7 +133,7 @@ def _change_association(key: SettingKey, live: Observed | None, wanted: Value) -
 
 def _change_main(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
     if live is None or wanted is None:
-        return Unrestorable("a VPC always has a main route table", "Look at the VPC: it may be gone.")
+        return always_there("a VPC's main route table")
     return call("ReplaceRouteTableAssociation", {"AssociationId": live.handles.get("AssociationId", ""), **wanted})
 
 
@@ -145,7 +145,7 @@ def _change_propagation(key: SettingKey, live: Observed | None, wanted: Value) -
 ROUTE_TABLES = family(
     _TABLES.as_kind(),
     ROUTES,
-    Kind(ASSOCIATION, 69, _read_association, _change_association),
+    Kind(ASSOCIATION, 69, _read_association, _change_association, part_of="subnet"),
     Kind(
         MAIN,
         69,
