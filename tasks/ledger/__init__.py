@@ -1,0 +1,5 @@
+"""The ledger's store: append-only and hash-chained, on SQLite or PostgreSQL."""
+
+from tasks.ledger.store import Ledger, LedgerUnavailable
+
+__all__ = ["Ledger", "LedgerUnavailable"]

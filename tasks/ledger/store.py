@@ -1,0 +1,220 @@
+"""Appending to and reading the ledger. Two processes may append at once; positions stay gapless and chained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
+from sqlalchemy.engine import Row, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+
+from incident.ledger import GENESIS, Broken, Line, chained, verify
+from incident.settings import canonical
+from tasks.ledger.migrate import migrate
+from tasks.ledger.schema import heads, lines
+
+_BUSY_SECONDS = 30
+
+
+class LedgerUnavailable(Exception):
+    """The ledger cannot be read or written; the message is one line that says why. Nothing may be done that cannot be recorded."""
+
+
+class Ledger:
+    """The ledger on one database.
+
+    Args:
+        engine: an engine whose schema is current; `Ledger.open` makes one.
+        clock: the time that is written into lines, in UTC.
+    """
+
+    def __init__(self, engine: Engine, clock: Callable[[], datetime]) -> None:
+        self._engine, self._clock = engine, clock
+        self._reader = engine.execution_options(read_only=True)
+
+    @classmethod
+    def open(cls, url: str, clock: Callable[[], datetime]) -> Ledger:
+        """Open the ledger at a database URL and bring its schema up to date; safe when several processes do so at once.
+
+        Raises:
+            LedgerUnavailable: the database is not reached, or the URL names none.
+        """
+        try:
+            engine = _engine(url)
+            migrate(engine)
+        except (SQLAlchemyError, ArgumentError, OSError, ImportError) as error:
+            raise LedgerUnavailable(f"the ledger at {_without_password(url)} cannot be opened: {_reason(error)}") from None
+        return cls(engine, clock)
+
+    def append(self, incident: str, kind: str, key: str, body: Mapping[str, Any]) -> tuple[Line, bool]:
+        """Write one line and return it with `True`; a key that is taken returns the line that holds it with `False`.
+
+        The line is durable before this returns.
+
+        Raises:
+            LedgerUnavailable: the line could not be written.
+        """
+        return self.append_all([(incident, kind, key, body)])[0]
+
+    def append_all(self, entries: Iterable[tuple[str, str, str, Mapping[str, Any]]]) -> list[tuple[Line, bool]]:
+        """Write several lines, or none of them, in one transaction; see `append`."""
+        with self._transaction() as connection:
+            return [self._append(connection, *entry) for entry in entries]
+
+    def find(self, incident: str, key: str) -> Line | None:
+        """The line of an incident with this key."""
+        with self._reading() as connection:
+            return _found(connection, incident, key)
+
+    def lines(self, incident: str, kind: str | None = None) -> list[Line]:
+        """An incident's lines in their order, all or of one kind."""
+        query = select(lines).where(lines.c.incident == incident).order_by(lines.c.position)
+        if kind is not None:
+            query = query.where(lines.c.kind == str(kind))
+        with self._reading() as connection:
+            return [_line(row) for row in connection.execute(query)]
+
+    def incidents(self) -> list[str]:
+        """The names of all chains, the newest last."""
+        first = select(lines.c.incident).where(lines.c.position == 1).order_by(lines.c.at, lines.c.incident)
+        with self._reading() as connection:
+            return [str(name) for (name,) in connection.execute(first)]
+
+    def head(self, incident: str) -> tuple[int, str]:
+        """The last position and hash that the store remembers apart from the lines; (0, genesis) for no chain."""
+        with self._reading() as connection:
+            return _head(connection, incident)
+
+    def verify(self, incident: str) -> Broken | None:
+        """The first line of an incident that was changed, removed or moved."""
+        with self._reading() as connection:
+            query = select(lines).where(lines.c.incident == incident).order_by(lines.c.position)
+            kept = [_line(row) for row in connection.execute(query)]
+            head = _head(connection, incident)
+        return verify(kept, head)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _append(self, connection: Connection, incident: str, kind: str, key: str, body: Mapping[str, Any]) -> tuple[Line, bool]:
+        head = _locked_head(connection, incident)
+        held = _found(connection, incident, key)
+        if held is not None:
+            return held, False
+        position, previous = head
+        plain = json.loads(canonical(body))
+        line = chained(incident, position + 1, key, str(kind), self._clock(), plain, previous)
+        connection.execute(insert(lines).values(**_row(line)))
+        if position == 0:
+            connection.execute(insert(heads).values(incident=incident, position=1, hash=line.hash))
+        else:
+            moved = update(heads).where(heads.c.incident == incident).values(position=line.position, hash=line.hash)
+            connection.execute(moved)
+        return line, True
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise LedgerUnavailable(f"the ledger cannot be written: {_reason(error)}") from None
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        try:
+            with self._reader.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise LedgerUnavailable(f"the ledger cannot be read: {_reason(error)}") from None
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10, max_overflow=20)
+    if parsed.get_backend_name() != "sqlite":
+        raise ArgumentError(f"{parsed.get_backend_name()} is not supported; use sqlite or postgresql")
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).expanduser().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    """WAL lets readers go on while one writes; FULL makes a committed line survive a power cut."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Take the write lock before reading the head, or two writers would chain behind the same line."""
+    options = connection.get_execution_options()
+    connection.exec_driver_sql("BEGIN" if options.get("read_only") else "BEGIN IMMEDIATE")
+
+
+def _locked_head(connection: Connection, incident: str) -> tuple[int, str]:
+    """The head, held so that nobody else appends to this chain until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        # A row lock would not hold back the first line of a new chain; the advisory lock does.
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:chain, 0))"), {"chain": incident})
+    return _head(connection, incident)
+
+
+def _head(connection: Connection, incident: str) -> tuple[int, str]:
+    row = connection.execute(select(heads.c.position, heads.c.hash).where(heads.c.incident == incident)).first()
+    return (int(row.position), str(row.hash)) if row else (0, GENESIS)
+
+
+def _found(connection: Connection, incident: str, key: str) -> Line | None:
+    row = connection.execute(select(lines).where(lines.c.incident == incident, lines.c.key == key)).first()
+    return _line(row) if row else None
+
+
+def _line(row: Row[Any]) -> Line:
+    """A stored row as a line. What cannot be read as one is shown as it stands, so that verifying names it."""
+    try:
+        body = json.loads(row.body)
+    except ValueError:
+        body = {"unreadable": row.body}
+    try:
+        at = datetime.fromisoformat(row.at)
+    except ValueError:
+        at = datetime.min.replace(tzinfo=UTC)
+    return Line(row.incident, row.position, row.key, row.kind, at, body, row.previous, row.hash)
+
+
+def _row(line: Line) -> dict[str, Any]:
+    return {
+        "incident": line.incident,
+        "position": line.position,
+        "key": line.key,
+        "kind": line.kind,
+        "at": line.at.isoformat(),
+        "body": canonical(line.body),
+        "previous": line.previous,
+        "hash": line.hash,
+    }
+
+
+def _reason(error: Exception) -> str:
+    cause = error.orig if isinstance(error, OperationalError) and error.orig else error
+    return " ".join(str(cause).split())[:200]
+
+
+def _without_password(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "the given address"
