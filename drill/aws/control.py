@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
+from drill.aws import corrections
 from drill.aws.app import Application
 from drill.aws.clock import iso
 from drill.aws.faults import Fault, Throttle
@@ -26,6 +27,7 @@ class Control:
         self._doors: dict[tuple[str, str], Door] = {
             ("GET", "health"): self._health,
             ("POST", "clock"): self._clock,
+            ("POST", "settings"): self._settings,
             ("GET", "calls"): self._calls,
             ("GET", "records"): self._records,
             ("POST", "finding"): self._finding,
@@ -61,6 +63,16 @@ class Control:
         seconds = float(body.get("advance_seconds", 0))
         return {"time": iso(self._app.clock.advance(seconds)), "offset_seconds": self._app.clock.offset}
 
+    def _settings(self, body: dict[str, Any], query: dict[str, str]) -> Json:
+        for key in body:
+            if key not in ("delivery_lag", "snapshot_seconds"):
+                raise ValueError(f"unknown setting {key!r}; use delivery_lag or snapshot_seconds")
+        if "delivery_lag" in body:
+            self._app.trail.delivery_lag = float(body["delivery_lag"])
+        if "snapshot_seconds" in body:
+            corrections.apply(self._app.clock, float(body["snapshot_seconds"]))
+        return body
+
     def _calls(self, body: dict[str, Any], query: dict[str, str]) -> Json:
         since = int(query.get("since", 0))
         wanted = self._app.performed[since:]
@@ -95,7 +107,7 @@ def _object(body: bytes) -> dict[str, Any]:
         return {}
     read = json.loads(body)
     if not isinstance(read, dict):
-        raise ValueError("the body is to be a JSON object")
+        raise TypeError("the body is to be a JSON object")
     return read
 
 

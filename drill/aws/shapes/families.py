@@ -3,8 +3,7 @@
 Seen in real records, or taken to be classic for having been part of the API before about 2015.
 """
 
-CLASSIC = frozenset(
-    """
+_NAMES = """
     AcceptVpcPeeringConnection AllocateAddress AssignPrivateIpAddresses AssociateAddress AssociateDhcpOptions
     AssociateRouteTable AttachInternetGateway AttachNetworkInterface AttachVolume AttachVpnGateway
     AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress
@@ -24,8 +23,8 @@ CLASSIC = frozenset(
     ReplaceNetworkAclEntry ReplaceRoute ReplaceRouteTableAssociation ResetImageAttribute ResetInstanceAttribute
     ResetNetworkInterfaceAttribute ResetSnapshotAttribute RevokeSecurityGroupEgress RevokeSecurityGroupIngress
     RunInstances StartInstances StopInstances TerminateInstances UnassignPrivateIpAddresses UnmonitorInstances
-    """.split()
-)
+"""
+CLASSIC = frozenset(_NAMES.split())
 
 # The wrapper is the operation's name and "Request", but for this one seen in the wild.
 WRAPPERS = {"DeleteTransitGatewayVpcAttachment": "DelTGwVpcAttachReq"}

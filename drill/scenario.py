@@ -1,0 +1,203 @@
+"""Attack scenarios: who acts in which estate, what they do, and what GuardDuty says about it.
+
+`load` reads a YAML file and checks everything that can be checked without running it: keys, principals, regions,
+operations, parameters (against botocore's models), names and durations. `drill/scenarios/README.md` describes the
+format; `drill.stage` performs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from drill.scenario_check import check_finding, check_principals, check_steps, read_duration, require
+from drill.scenario_yaml import ScenarioError, Source
+
+__all__ = ["FindingSpec", "Principal", "Scenario", "ScenarioError", "Step", "load", "loads"]
+
+_TOP = {
+    "name", "description", "teaching", "accounts", "regions", "principals", "estate", "attack", "finding", "expect",
+    "baseline", "delivery_lag", "snapshot_seconds",
+}  # fmt: skip
+_EXPECT = {"restored", "actors"}
+_SCENARIOS = Path(__file__).parent / "scenarios"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Someone who acts.
+
+    Attributes:
+        user: An IAM user's name, or "".
+        role: A role's name, or "".
+        made_by: The principal who makes the user's key during the exercise, or "".
+        assumed_by: The principal who assumes the role, or "".
+        source_ip: Where the calls come from.
+    """
+
+    name: str
+    account: str
+    user: str = ""
+    role: str = ""
+    made_by: str = ""
+    assumed_by: str = ""
+    session: str = ""
+    source_ip: str = ""
+    user_agent: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One API call. `label` says where it stands in the file."""
+
+    label: str
+    principal: str
+    region: str
+    service: str
+    method: str
+    params: dict[str, Any]
+    save: dict[str, str] = field(default_factory=dict)
+    fails: str = ""
+    after: float = 0.0
+    legitimate: bool = False
+
+
+@dataclass(frozen=True)
+class FindingSpec:
+    """What GuardDuty is to report."""
+
+    type: str
+    region: str
+    principal: str
+    severity: float = 8.0
+    instance: str = ""
+    title: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario that has passed every check."""
+
+    name: str
+    accounts: dict[str, str]
+    regions: tuple[str, ...]
+    principals: dict[str, Principal]
+    estate: tuple[Step, ...]
+    attack: tuple[Step, ...]
+    finding: FindingSpec
+    expect: dict[str, Any]
+    description: str = ""
+    teaching: Any = ""
+    baseline: bool = True
+    delivery_lag: float = 0.0
+    snapshot_seconds: float = 0.0
+
+    @property
+    def account_ids(self) -> tuple[str, ...]:
+        return tuple(self.accounts.values())
+
+
+def load(path: str | Path) -> Scenario:
+    """Read a scenario from a file, or one of the range's own by its name.
+
+    Raises:
+        ScenarioError: Something in it is wrong; the message is one line with file, line and remedy.
+    """
+    file = Path(path)
+    if not file.exists() and file.parent == Path(".") and (_SCENARIOS / f"{file.name}.yaml").exists():
+        file = _SCENARIOS / f"{file.name}.yaml"
+    return _build(Source.read(file))
+
+
+def loads(text: str, file: str = "scenario.yaml") -> Scenario:
+    """The same for a text at hand; `file` is only for messages."""
+    return _build(Source(file, text))
+
+
+def _build(source: Source) -> Scenario:
+    data = require(source, (), dict, "a mapping with name, accounts, regions, principals, attack and finding")
+    for key in data:
+        if key not in _TOP:
+            raise source.error((key,), f"unknown key {key!r}", f"use one of {', '.join(sorted(_TOP))}")
+    name = require(source, ("name",), str, "name: a-short-name")
+    accounts = _accounts(source)
+    regions = _regions(source)
+    principals = {k: Principal(**v) for k, v in check_principals(source, accounts).items()}
+    names = {f"account_{key}" for key in accounts}
+    steps = {part: tuple(Step(**s) for s in check_steps(source, part, principals, regions, names)) for part in ("estate", "attack")}
+    finding = FindingSpec(**check_finding(source, principals, regions, names))
+    return Scenario(
+        name=name,
+        accounts=accounts,
+        regions=regions,
+        principals=principals,
+        estate=steps["estate"],
+        attack=steps["attack"],
+        finding=finding,
+        expect=_expect(source, principals),
+        description=str(data.get("description", "")),
+        teaching=data.get("teaching", ""),
+        baseline=_flag(source, ("baseline",), True),
+        delivery_lag=_duration(source, "delivery_lag"),
+        snapshot_seconds=_duration(source, "snapshot_seconds"),
+    )
+
+
+def _accounts(source: Source) -> dict[str, str]:
+    accounts = require(source, ("accounts",), dict, 'accounts: {main: "111122223333"}')
+    if not accounts:
+        raise source.error(("accounts",), "no account is given", 'write accounts: {main: "111122223333"}')
+    for key, ident in accounts.items():
+        if not isinstance(ident, str) or not ident.isdigit() or len(ident) != 12:
+            remedy = 'write twelve digits in quotes, as in main: "111122223333"'
+            raise source.error(("accounts", key), f"account {key!r} is {ident!r}", remedy)
+    if len(set(accounts.values())) != len(accounts):
+        raise source.error(("accounts",), "two accounts have the same id", "give each its own twelve digits")
+    return {str(k): v for k, v in accounts.items()}
+
+
+def _regions(source: Source) -> tuple[str, ...]:
+    from drill.aws.config import all_regions
+
+    regions = require(source, ("regions",), list, "regions: [us-east-1, eu-central-1]")
+    known = all_regions()
+    if not regions:
+        raise source.error(("regions",), "no region is given", "write regions: [us-east-1]")
+    for i, region in enumerate(regions):
+        if region not in known:
+            raise source.error(("regions", i), f"unknown region {region!r}", f"use one of {', '.join(known)}")
+    return tuple(dict.fromkeys(regions))
+
+
+def _expect(source: Source, principals: dict[str, Principal]) -> dict[str, Any]:
+    expect = source.data.get("expect", {})
+    if not isinstance(expect, dict):
+        raise source.error(("expect",), "expect is no mapping", "write expect: {restored: true}")
+    for key in expect:
+        if key not in _EXPECT:
+            remedy = f"use one of {', '.join(sorted(_EXPECT))}"
+            raise source.error(("expect", key), f"unknown key {key!r} in expect", remedy)
+    _flag(source, ("expect", "restored"), True)
+    for i, name in enumerate(expect.get("actors", [])):
+        if name not in principals:
+            remedy = f"use one of {', '.join(principals)}"
+            raise source.error(("expect", "actors", i), f"unknown principal {name!r}", remedy)
+    return expect
+
+
+def _flag(source: Source, path: tuple[str, ...], default: bool) -> bool:
+    value: Any = source.data
+    for part in path:
+        value = value.get(part, default) if isinstance(value, dict) else default
+    if not isinstance(value, bool):
+        raise source.error(path, f"{path[-1]} is {value!r}", "write true or false")
+    return value
+
+
+def _duration(source: Source, key: str) -> float:
+    value = source.data.get(key, 0)
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return float(value)
+    return read_duration(source, (key,), value)
