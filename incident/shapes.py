@@ -1,8 +1,8 @@
 """CloudTrail's EC2 shapes as plain values under boto3's parameter names.
 
-EC2 writes two shapes. Its older operations write lowerCamel keys and lists as `{"items": [...]}`. Its newer ones wrap everything in
-`{"<Operation>Request": {...}}`, made from XML: a list is a repeated element with its position in `tag` and a scalar's text in `content`.
-Both describe themselves well enough that a few rules and a short table of names read them, whatever the operation.
+EC2 writes two shapes. Its older operations write lowerCamel keys and lists as `{"items": [...]}`. Its newer ones wrap everything
+in `{"<Operation>Request": {...}}`, made from XML: a list is a repeated element with its position in `tag` and a scalar's text in
+`content`. Both describe themselves well enough that a few rules and a short table of names read them, whatever the operation.
 
 Scalars stay as CloudTrail has them: XML made numbers of digits and booleans of words, so a reader asks for what it expects with the
 functions of `incident.network.values`. An empty list may be left as `{}` or `""` where nothing says that it is a list.
@@ -18,7 +18,6 @@ from incident.record import JsonObject, Record
 
 _WRAPPED_REQUEST = re.compile(r"(Request|Req)$")
 _NOISE = frozenset({"xmlns", "requestId"})
-_EMPTY = ("", {}, [])
 
 _NAMES = {
     "_return": "Return",
@@ -57,7 +56,7 @@ def _structure(body: JsonObject) -> dict[str, Any]:
 
 
 def _member(key: str, value: Any) -> tuple[str, Any]:
-    plain = [] if key.endswith("Set") and value in _EMPTY else _value(value)
+    plain: Any = [] if key.endswith("Set") and not value else _value(value)
     return _name(key, is_list=isinstance(plain, list)), plain
 
 

@@ -127,7 +127,8 @@ def family(
         part_of={kind.name: kind.part_of for kind in kinds if kind.part_of},
         rank={kind.name: kind.rank for kind in kinds},
         implies=lambda key, value: by_name[key.kind].implies(key, value) if value is not None else (),
-        details=lambda key: by_name[key.kind].details(key),
+        # A read may show settings of other families as well, which have no further reads here.
+        details=lambda key: by_name[key.kind].details(key) if key.kind in by_name else (),
     )
 
 
