@@ -94,7 +94,8 @@ class Actor:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Actor:
-        held = [Credential(**{**item, "link": Link(item["link"])}) for item in body["credentials"]]
+        items = cast(list[dict[str, Any]], body["credentials"])
+        held = [replace(Credential(**item), link=Link(item["link"])) for item in items]
         since = datetime.fromisoformat(body["since"]) if body["since"] else None
         return cls({credential.access_key: credential for credential in held}, since, body["since_reason"], body["seed"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from incident.families import family_for_kind
 from incident.family import ANY_RESOURCE, Call, Unrestorable
@@ -174,10 +174,11 @@ def title(key: SettingKey, found: Value, target: Value) -> str:
 def brief(value: Value) -> str:
     """A value in few words."""
     if isinstance(value, dict):
-        parts = [f"{name} {brief(item)}" for name, item in sorted(value.items()) if item not in ("", None, [], {})]
+        named = sorted(cast(dict[str, Any], value).items())
+        parts = [f"{name} {brief(item)}" for name, item in named if item not in ("", None, [], {})]
         return ", ".join(parts) or "present"
     if isinstance(value, list):
-        return " ".join(brief(item) for item in value) or "none"
+        return " ".join(brief(item) for item in cast(list[Any], value)) or "none"
     text = value if isinstance(value, str) else canonical(value)
     return text if len(text) <= 80 else text[:77] + "…"
 

@@ -6,7 +6,7 @@ What is deleted here is gone for good, so every deletion rests on evidence taken
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from incident.family import Call, Change, Family, Read, Scope, Unrestorable
 from incident.record import Record
@@ -25,8 +25,8 @@ _INSTANCE_STATES_MOVING = frozenset({"pending", "shutting-down", "stopping"})
 
 def _items(container: object) -> list[Mapping[str, Any]]:
     """The members of one of CloudTrail's `{"items": [...]}` lists."""
-    items = container.get("items") if isinstance(container, Mapping) else None
-    return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+    items = cast(Mapping[str, Any], container).get("items") if isinstance(container, Mapping) else None
+    return [cast(Mapping[str, Any], item) for item in cast(list[object], items or []) if isinstance(item, Mapping)]
 
 
 def _instance_value(raw: Mapping[str, Any], image: str, type_: str) -> dict[str, str]:
