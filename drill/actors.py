@@ -26,7 +26,7 @@ class Actor:
     principal: Principal
     keys: KeyPair | None = None
     expires: datetime | None = None
-    all_keys: list[str] = field(default_factory=list)
+    all_keys: list[KeyPair] = field(default_factory=list)
     principal_id: str = ""
 
 
@@ -56,6 +56,24 @@ class Cast:
         if handle not in self._clients:
             self._clients[handle] = boto_client(self._url, service, region, keys, principal.source_ip, principal.user_agent)
         return self._clients[handle]
+
+    def makers(self, name: str) -> list[str]:
+        """The principal and all those by whom it came to be."""
+        chain = [name]
+        while maker := self._principals[chain[-1]].made_by or self._principals[chain[-1]].assumed_by:
+            chain.append(maker)
+        return chain
+
+    def working_keys(self, name: str, region: str) -> list[str]:
+        """Which of a principal's keys still get an answer to a harmless read."""
+        working = []
+        for keys in self.actors[name].all_keys:
+            try:
+                boto_client(self._url, "ec2", region, keys).describe_account_attributes()
+            except ClientError:
+                continue
+            working.append(keys.access_key)
+        return working
 
     # ---- before the exercise ------------------------------------------------------------------------------------
 
@@ -122,8 +140,8 @@ class Cast:
 
     def _hold(self, actor: Actor, keys: KeyPair, expires: datetime | None = None) -> None:
         actor.keys, actor.expires = keys, expires
-        if keys.access_key not in actor.all_keys:
-            actor.all_keys.append(keys.access_key)
+        if keys not in actor.all_keys:
+            actor.all_keys.append(keys)
         if not actor.principal_id:
             sts = boto_client(self._url, "sts", HOME_REGION, keys)
             actor.principal_id = sts.get_caller_identity()["UserId"]

@@ -66,7 +66,7 @@ def _key_resource(actor: Actor) -> Json:
     return {
         "ResourceType": "AccessKey",
         "AccessKeyDetails": {
-            "AccessKeyId": actor.all_keys[-1],
+            "AccessKeyId": actor.all_keys[-1].access_key,
             "PrincipalId": actor.principal_id,
             "UserName": principal.user or principal.role,
             "UserType": "IAMUser" if principal.user else "AssumedRole",

@@ -88,7 +88,7 @@ class Report:
     """The finding in both shapes."""
 
     api: dict[str, Any]
-    event: dict[str, Any]
+    envelope: dict[str, Any]
 
 
 class Stage:
@@ -124,7 +124,7 @@ class Stage:
         self._move(ESTATE_LEAD_SECONDS)
         for step in self.scenario.attack:
             self._perform_noting_effects(step)
-        self.happened.keys = {name: list(a.all_keys) for name, a in self._cast.actors.items()}
+        self.happened.keys = {name: [k.access_key for k in a.all_keys] for name, a in self._cast.actors.items()}
         # What was set aside for calls that were not needed, so that the end is now.
         self._move(max(0.0, self._offset_left))
         return self.happened
@@ -142,6 +142,25 @@ class Stage:
         )
         self.range.add_finding(api)
         return Report(api, guardduty.finding_as_event(api))
+
+    # ---- for the verdict ----------------------------------------------------------------------------------------
+
+    @property
+    def effects(self) -> list[Effect]:
+        """What the legitimate steps of the attack changed."""
+        return self.happened.effects
+
+    @property
+    def actor_keys(self) -> dict[str, list[str]]:
+        """Every key of whoever made a call that was not legitimate, and of those by whom they came to be."""
+        guilty = dict.fromkeys(s.principal for s in self.happened.steps if not s.legitimate)
+        names = dict.fromkeys(name for principal in guilty for name in self._cast.makers(principal))
+        return {name: self.happened.keys[name] for name in names}
+
+    def working_keys(self) -> dict[str, list[str]]:
+        """Which of the actors' keys still work: each is tried with a read that leaves no trace."""
+        region = self.scenario.regions[0]
+        return {name: self._cast.working_keys(name, region) for name in self.actor_keys}
 
     # ---- time ---------------------------------------------------------------------------------------------------
 

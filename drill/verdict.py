@@ -10,12 +10,27 @@ legitimate step changed while the attack ran.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Protocol
 
+from drill.dump import Dump
 from drill.facts import BELONGINGS, NETWORK, WORDS, Facts, Setting, flatten
 from drill.renaming import rename, renaming, resource_of
 
-__all__ = ["Difference", "Effect", "Leftover", "apply", "differences", "effects_between", "flatten", "leftovers"]
+__all__ = [
+    "Difference",
+    "Effect",
+    "Leftover",
+    "Verdict",
+    "apply",
+    "differences",
+    "effects_between",
+    "flatten",
+    "judge",
+    "leftovers",
+]
+
+RESPONDER_TAG = "countermand"
 
 ABSENT = "absent"
 
@@ -82,13 +97,16 @@ def differences(expected: Facts, after: Facts, ours: str = "") -> list[Differenc
     """Every setting of the network that is not as expected.
 
     Args:
-        ours: A tag-key prefix. New resources that carry such a tag, and such tags on others, are the responder's own
-            and are left out.
+        ours: A tag-key prefix of the responder's. Such tags are left out, and so are new resources that carry one,
+            unless they stand for one that was lost.
     """
     wanted, found = _network(expected), _network(after)
-    if ours:
-        found = _without_ours(wanted, found, ours)
-    found = rename(found, renaming(wanted, found))
+    tagged = _tagged(found, ours)
+    found = {s: v for s, v in found.items() if not (ours and s.name.startswith(f"tag {ours}") and s not in wanted)}
+    names = renaming(wanted, found)
+    found = rename(found, names)
+    known = {resource_of(s) for s in wanted}
+    found = {s: v for s, v in found.items() if resource_of(s) not in tagged or resource_of(s) in known}
     gone, extra = _whole(wanted, found), _whole(found, wanted)
     out = []
     for setting in sorted(wanted.keys() | found.keys()):
@@ -108,11 +126,9 @@ def _whole(some: Facts, others: Facts) -> set[tuple[str, str, str, str]]:
     return {resource_of(s) for s in some if s.name == "exists" and s not in others}
 
 
-def _without_ours(wanted: Facts, found: Facts, ours: str) -> Facts:
-    mine = f"tag {ours}"
-    known = {resource_of(s) for s in wanted}
-    tagged = {resource_of(s) for s in found if s.name.startswith(mine)} - known
-    return {s: v for s, v in found.items() if resource_of(s) not in tagged and not s.name.startswith(mine)}
+def _tagged(facts: Facts, ours: str) -> set[tuple[str, str, str, str]]:
+    """Resources with a tag of the responder's."""
+    return {resource_of(s) for s in facts if ours and s.name.startswith(f"tag {ours}")}
 
 
 def _difference(setting: Setting, before: str, now: str, facts: Facts) -> Difference:
@@ -169,3 +185,43 @@ def key_status(after: Facts, keys: Iterable[str]) -> dict[str, str]:
     """Each key's status after the response: Active, Inactive or deleted."""
     status = {s.resource: v for s, v in after.items() if s.kind == "access_keys" and s.name == "status"}
     return {key: status.get(key, "deleted") for key in keys}
+
+
+# ---- a whole exercise -------------------------------------------------------------------------------------------
+
+
+class Played(Protocol):
+    """What `judge` asks of a `drill.stage.Stage`."""
+
+    @property
+    def effects(self) -> list[Effect]: ...
+
+    @property
+    def actor_keys(self) -> dict[str, list[str]]: ...
+
+    def working_keys(self) -> dict[str, list[str]]: ...
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The judgement on an exercise; both lists are plain data."""
+
+    differences: list[dict[str, str]]
+    leftovers: list[dict[str, str]]
+
+    @property
+    def restored(self) -> bool:
+        return not self.differences
+
+
+def judge(stage: Played, before: Dump, after: Dump, ours: str = RESPONDER_TAG) -> Verdict:
+    """Compare the estate before the attack, with what was rightly done since, to what is there now.
+
+    Temporary credentials are no resources that a dump could show, so the stage tries them.
+    """
+    expected, found = apply(flatten(before), stage.effects), flatten(after)
+    left = leftovers(expected, found, stage.actor_keys)
+    listed = {item.resource for item in left}
+    for actor, keys in stage.working_keys().items():
+        left += [Leftover("", "", "credential", key, f"of {actor} still works") for key in keys if key not in listed]
+    return Verdict([asdict(d) for d in differences(expected, found, ours)], [asdict(item) for item in left])

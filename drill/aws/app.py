@@ -177,7 +177,7 @@ class Application:
                     "operation": call.operation,
                     "params": call.params,
                     "principal": caller.arn,
-                    "accessKeyId": caller.access_key,
+                    "access_key": caller.access_key,
                     "account": caller.account,
                     "region": call.region,
                     "errorCode": record.get("errorCode"),

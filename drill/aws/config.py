@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 
 from botocore.session import Session
 
@@ -33,9 +34,10 @@ DEFAULT_REGIONS = (
 )
 
 
-def all_regions() -> list[str]:
+@cache
+def all_regions() -> tuple[str, ...]:
     """Every region of the commercial partition that the installed botocore knows."""
-    return sorted(Session().get_available_regions("ec2"))
+    return tuple(sorted(Session().get_available_regions("ec2")))
 
 
 @dataclass(frozen=True)
