@@ -22,9 +22,8 @@ async def show_plan(incident: str, name: str, look: int, plan: Plan) -> None:
     for step in plan.steps:
         calls = ", ".join(call.operation for call in step.calls)
         undo = ", ".join(call.operation for call in step.undo) or step.irreversible or "nothing"
-        rows.append(
-            f"| `{step.id}` | {markdown(step.title)} | {markdown(calls)} | {markdown(undo)} | {markdown(', '.join(step.permissions))} |"
-        )
+        cells = (step.title, calls, undo, ", ".join(step.permissions))
+        rows.append(f"| `{step.id}` | {' | '.join(markdown(cell) for cell in cells)} |")
     left = [
         f"- {markdown(item.status)}: {markdown(item.what)}: {markdown(item.why)}. {markdown(item.advice)}"
         for item in plan.unplanned

@@ -14,7 +14,7 @@ from rich.table import Table
 
 app = typer.Typer(
     name="countermand",
-    help="Answers unauthorized network changes in AWS: finds the actor, contains them, keeps the evidence, undoes exactly what they did.",
+    help="Answers unauthorized network changes in AWS and undoes exactly what the actor did.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -129,6 +129,19 @@ def _practise(exercise: Any) -> int:
         return int(exercise.run())
     except (ScenarioError, StackFailed) as error:
         raise UserError(str(error)) from None
+
+
+@app.command()
+def code(secret: Annotated[str, typer.Argument(help="The secret of an enrolled responder, as an authenticator holds it.")]) -> None:
+    """Print the one-time code of this moment; for practice, where no authenticator is at hand."""
+    import binascii
+
+    import pyotp
+
+    try:
+        print(pyotp.TOTP(secret).now())
+    except (binascii.Error, ValueError):
+        raise UserError("that is no authenticator secret; it has capital letters and the digits 2 to 7 only") from None
 
 
 @app.command()

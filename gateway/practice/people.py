@@ -14,6 +14,7 @@ from uuid import UUID
 import httpx
 import pyotp
 
+from gateway.practice.configuration import SLACK_CHANNEL
 from incident.approvals import Answer, Asked, Standing
 from incident.ledger import Kind
 from tasks.approvals import Approvals
@@ -137,10 +138,6 @@ class ScriptedResponders(threading.Thread):
                 return dict(new[-1])
             self._done.wait(0.05)
         return {}
-
-
-SLACK_CHANNEL = "C0INCIDENTS"
-SLACK_TEAM = "T0PRACTICE"
 
 
 def _filled(view: dict[str, object], code: str) -> dict[str, dict[str, str]]:
