@@ -1,0 +1,55 @@
+"""Evidence: hashed, chained, and never silently replaced."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tasks.evidence import EvidenceStore
+from tasks.ledger import Ledger
+
+
+@pytest.fixture
+def store(tmp_path) -> EvidenceStore:
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db", lambda: datetime(2026, 3, 1, tzinfo=UTC))
+    store = EvidenceStore(tmp_path / "evidence", ledger)
+    store.keep_json("inc-1", "finding.json", {"id": 1}, "the finding")
+    store.keep("inc-1", "records/look-1.json", b"[]", "records")
+    return store
+
+
+def test_what_was_kept_verifies_and_is_read_back(store):
+    assert store.verify("inc-1") == []
+    assert store.load_json("inc-1", "finding.json") == {"id": 1}
+    assert [item["item"] for item in store.manifest("inc-1")] == ["finding.json", "records/look-1.json"]
+
+
+def test_keeping_the_same_again_changes_nothing(store):
+    store.keep("inc-1", "records/look-1.json", b"[]", "records")
+    assert len(store.manifest("inc-1")) == 2
+
+
+def test_other_content_under_a_taken_name_is_refused(store):
+    with pytest.raises(ValueError, match="other content"):
+        store.keep("inc-1", "records/look-1.json", b"[1]", "records")
+    assert store.load_json("inc-1", "records/look-1.json") == []
+
+
+def test_a_changed_a_missing_and_an_added_item_are_named(store, tmp_path):
+    folder = tmp_path / "evidence" / "inc-1"
+    (folder / "finding.json").chmod(0o600)
+    (folder / "finding.json").write_text("{}")
+    (folder / "records" / "look-1.json").unlink()
+    (folder / "planted.json").write_text("{}")
+    assert {(item.item, item.what.split(":")[0]) for item in store.verify("inc-1")} == {
+        ("finding.json", "changed"),
+        ("records/look-1.json", "missing"),
+        ("planted.json", "added"),
+    }
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../b", "", "a b", "x\n"])
+def test_a_name_that_leads_out_of_the_folder_is_refused(store, name):
+    with pytest.raises(ValueError, match="no name for evidence"):
+        store.keep("inc-1", name, b"", "nothing")

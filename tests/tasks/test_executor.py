@@ -1,0 +1,199 @@
+"""The executor against the range: what it skips, what stops it, and whom it obeys."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+
+from drill.aws.config import RangeConfig
+from drill.aws.range import Range
+from incident.approvals import Answer
+from incident.plan import Phase, Plan, PlannedCall, Step, step_id
+from incident.policy import Policy, Responder
+from incident.settings import SettingKey
+from tasks.approvals import Approvals
+from tasks.aws import Aws
+from tasks.config import AwsConfig
+from tasks.executor import Executor, Result
+from tasks.ledger import Ledger
+
+ACCOUNT, REGION = "111122223333", "us-east-1"
+POLICY = Policy(responders=(Responder(name="alice"), Responder(name="bob")))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Desk:
+    """A range with one open rule, and everything needed to close it."""
+
+    def __init__(self, aws: Range, folder) -> None:
+        keys = aws.bootstrap()
+        self.ec2 = boto3.client("ec2", region_name=REGION, endpoint_url=aws.url, **keys.for_boto3())
+        vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        self.group = self.ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc)["GroupId"]
+        self.rule = self.open_ssh()
+        self.clock = Clock()
+        self.ledger = Ledger.open(f"sqlite:///{folder}/ledger.db", self.clock)
+        self.approvals = Approvals(self.ledger, POLICY, self.clock)
+        client = Aws(AwsConfig(accounts=(ACCOUNT,), endpoint_url=aws.url, call_deadline_seconds=2))
+        self.executor = Executor(client, self.ledger, self.approvals)
+        self.plan = Plan(incident="inc-1", title="close", steps=(self.step(),))
+
+    def open_ssh(self, description: str = "") -> str:
+        ranges = [{"CidrIp": "0.0.0.0/0", **({"Description": description} if description else {})}]
+        permission = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": ranges}
+        made = self.ec2.authorize_security_group_ingress(GroupId=self.group, IpPermissions=[permission])
+        return made["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+
+    def close_ssh(self) -> None:
+        self.ec2.revoke_security_group_ingress(GroupId=self.group, SecurityGroupRuleIds=[self.rule])
+
+    def is_open(self) -> bool:
+        groups = self.ec2.describe_security_groups(GroupIds=[self.group])["SecurityGroups"]
+        return bool(groups[0]["IpPermissions"])
+
+    def step(self, **more) -> Step:
+        key = SettingKey(ACCOUNT, REGION, "security-group-rule", self.group, "ingress tcp 22-22 0.0.0.0/0")
+        parameters = {"GroupId": self.group, "SecurityGroupRuleIds": [self.rule]}
+        call = PlannedCall(
+            service="ec2",
+            operation="RevokeSecurityGroupIngress",
+            parameters=parameters,
+            permissions=("ec2:RevokeSecurityGroupIngress",),
+        )
+        fields = {
+            "id": step_id(Phase.ERADICATE, key, None),
+            "phase": Phase.ERADICATE,
+            "title": "close ssh",
+            "calls": (call,),
+            **more,
+        }
+        return Step(key=key, expects={"description": ""}, leaves=None, **fields)
+
+    def approve(self, plan: Plan | None = None, **more) -> None:
+        plan = plan or self.plan
+        asked = self.approvals.ask(plan, "restore", 1, ())
+        answer = {"person": "alice", "answer": Answer.APPROVE, "digest": plan.digest, **more}
+        self.approvals.decide("inc-1", asked.id, method="one-time-code", surface="prefect", **answer)
+
+    def apply(self, plan: Plan | None = None):
+        plan = plan or self.plan
+        return [self.executor.apply(plan, step) for step in plan.steps]
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory):
+    with Range(RangeConfig(regions=(REGION,))) as running:
+        keys = running.responder()
+        patch = pytest.MonkeyPatch()
+        patch.setenv("AWS_ACCESS_KEY_ID", keys.access_key)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret)
+        patch.setenv("AWS_SESSION_TOKEN", keys.token)
+        yield running
+        patch.undo()
+
+
+@pytest.fixture
+def desk(aws, tmp_path) -> Desk:
+    return Desk(aws, tmp_path)
+
+
+def test_an_approved_step_is_done_and_a_read_shows_it(desk):
+    desk.approve()
+    assert [outcome.result for outcome in desk.apply()] == [Result.DONE]
+    assert not desk.is_open()
+
+
+def test_without_an_approval_nothing_happens(desk):
+    (outcome,) = desk.apply()
+    assert outcome.result is Result.REFUSED
+    assert desk.is_open()
+
+
+def test_an_approval_of_another_plan_is_no_approval(desk):
+    desk.approve(desk.plan.model_copy(update={"title": "another"}))
+    assert desk.apply()[0].result is Result.REFUSED
+    assert desk.is_open()
+
+
+def test_an_approval_that_has_expired_is_no_approval(desk):
+    desk.approve()
+    desk.clock.now += timedelta(hours=2)
+    assert desk.apply()[0].result is Result.REFUSED
+    assert desk.is_open()
+
+
+def test_one_rejection_wins(desk):
+    desk.approve()
+    asked = desk.approvals.ask(desk.plan, "restore", 1, ())
+    desk.approvals.decide(
+        "inc-1", asked.id, person="bob", method="one-time-code", surface="slack", answer=Answer.REJECT, digest=desk.plan.digest
+    )
+    assert desk.apply()[0].result is Result.REFUSED
+    assert desk.is_open()
+
+
+def test_a_struck_step_does_not_run(desk):
+    desk.approve(steps_struck=(desk.plan.steps[0].id,))
+    assert desk.apply()[0].result is Result.STRUCK
+    assert desk.is_open()
+
+
+def test_what_is_already_right_is_left_alone(desk):
+    desk.approve()
+    desk.close_ssh()
+    assert desk.apply()[0].result is Result.ALREADY_RIGHT
+
+
+def test_a_setting_that_has_moved_since_stops_the_step(desk):
+    desk.approve()
+    desk.close_ssh()
+    desk.open_ssh("opened again by the owner")
+    (outcome,) = desk.apply()
+    assert outcome.result is Result.MOVED
+    assert "opened again by the owner" in outcome.detail
+    assert desk.is_open()
+
+
+def test_running_it_again_does_it_once(desk):
+    desk.approve()
+    assert desk.apply() == desk.apply()
+    kinds = [line.kind for line in desk.ledger.lines("inc-1")]
+    assert (kinds.count("step-intent"), kinds.count("step-call"), kinds.count("step-outcome")) == (1, 1, 1)
+
+
+def test_a_step_waits_for_what_it_needs(desk):
+    needing = desk.step(after=("never-run",))
+    plan = Plan(incident="inc-1", title="needs", steps=(needing,))
+    desk.approve(plan)
+    assert desk.apply(plan)[0].result is Result.BLOCKED
+    assert desk.is_open()
+
+
+def test_a_deletion_without_its_evidence_is_blocked(desk):
+    plan = Plan(incident="inc-1", title="evidence", steps=(desk.step(evidence=("evidence-missing",)),))
+    desk.approve(plan)
+    (outcome,) = desk.apply(plan)
+    assert outcome.result is Result.BLOCKED
+    assert "evidence" in outcome.detail
+    assert desk.is_open()
+
+
+def test_a_refused_call_is_a_failure_that_says_why(desk):
+    broken = desk.step()
+    call = broken.calls[0].model_copy(
+        update={"parameters": {"GroupId": desk.group, "SecurityGroupRuleIds": ["sgr-0123456789abcdef0"]}}
+    )
+    plan = Plan(incident="inc-1", title="broken", steps=(broken.model_copy(update={"calls": (call,)}),))
+    desk.approve(plan)
+    (outcome,) = desk.apply(plan)
+    assert outcome.result is Result.FAILED
+    assert "NotFound" in outcome.detail
