@@ -1,0 +1,263 @@
+"""GuardDuty findings in every form in which they arrive.
+
+`GetFindings` answers UpperCamel, EventBridge carries lowerCamel, SNS wraps either in a text.
+https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings_eventbridge.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+_DEEPEST = 40
+_MOST_VALUES = 100_000
+_MOST_ENVELOPES = 4
+_ADDRESS_FIELDS = ("ipAddressV4", "ipAddressV6")
+_FIRST_MOMENT = datetime.fromtimestamp(0, UTC)
+_ARN = re.compile(r"arn:[a-z-]+:guardduty:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):detector/(?P<detector>[^/]+)/finding/")
+
+
+class FindingError(ValueError):
+    """Something that is not one GuardDuty finding; the message says what to give instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """The credential that a finding names. `user_name` is the role's name where `user_type` is `AssumedRole`."""
+
+    access_key_id: str
+    principal_id: str
+    user_name: str
+    user_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """The EC2 instance that a finding names."""
+
+    instance_id: str
+    profile_arn: str
+    interfaces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One version of one finding. Times are UTC; `severity` runs from 1 to 10."""
+
+    id: str
+    type: str
+    account: str
+    region: str
+    severity: float
+    title: str
+    description: str
+    updated_at: datetime
+    first_seen: datetime
+    last_seen: datetime
+    count: int
+    detector_id: str
+    resource_type: str
+    access_key: AccessKey | None
+    instance: Instance | None
+    buckets: tuple[str, ...]
+    remote_ips: tuple[str, ...]
+    api_call: str
+    archived: bool
+    sample: bool
+
+    @property
+    def severity_word(self) -> str:
+        """GuardDuty's own levels: low under 4, medium under 7, high under 9, critical from 9."""
+        for limit, word in ((4, "low"), (7, "medium"), (9, "high")):
+            if self.severity < limit:
+                return word
+        return "critical"
+
+
+def incident_id(finding: Finding) -> str:
+    """The incident that a finding opens: the same for every version of it, from whichever door."""
+    name = f"{finding.account}/{finding.region}/{finding.id}"
+    return f"inc-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
+def parse_finding(raw: object) -> Finding:
+    """Read one finding.
+
+    Raises:
+        FindingError: `raw` is no finding, is several, or is nested deeper than any finding is.
+    """
+    body = _unwrapped(raw)
+    service, resource = _mapping(body.get("service")), _mapping(body.get("resource"))
+    arn = _ARN.match(_text(body.get("arn")))
+    named = arn.groupdict() if arn else {}
+    id_, type_ = _text(body.get("id")), _text(body.get("type"))
+    if not id_ or not type_:
+        raise FindingError("this is no GuardDuty finding: it has no id or no type; give one as GuardDuty or EventBridge writes it")
+    updated = _moment(body.get("updatedAt")) or _moment(body.get("createdAt")) or _FIRST_MOMENT
+    first = _moment(service.get("eventFirstSeen")) or _moment(body.get("createdAt")) or updated
+    return Finding(
+        id=id_,
+        type=type_,
+        account=_text(body.get("accountId")) or named.get("account", ""),
+        region=_text(body.get("region")) or named.get("region", ""),
+        severity=_number(body.get("severity")),
+        title=_text(body.get("title")),
+        description=_text(body.get("description")),
+        updated_at=updated,
+        first_seen=first,
+        last_seen=_moment(service.get("eventLastSeen")) or updated,
+        count=int(_number(service.get("count")) or 1),
+        detector_id=_text(service.get("detectorId")) or named.get("detector", ""),
+        resource_type=_text(resource.get("resourceType")),
+        access_key=_access_key(_mapping(resource.get("accessKeyDetails"))),
+        instance=_instance(_mapping(resource.get("instanceDetails"))),
+        buckets=tuple(_text(item.get("name")) for item in _mappings(resource.get("s3BucketDetails")) if item.get("name")),
+        remote_ips=tuple(dict.fromkeys(_remote_addresses(_mapping(service.get("action"))))),
+        api_call=_text(_mapping(_mapping(service.get("action")).get("awsApiCallAction")).get("api")),
+        archived=service.get("archived") is True or body.get("archived") is True,
+        sample=_is_sample(_mapping(service.get("additionalInfo"))),
+    )
+
+
+def _unwrapped(raw: object) -> Mapping[str, Any]:
+    """The finding itself with lowerCamel keys, whatever it was wrapped in."""
+    value = raw
+    for _ in range(_MOST_ENVELOPES):
+        body = _lowered(value)
+        if body.get("type") == "Notification" and isinstance(body.get("message"), str):
+            value = _json(cast(str, body["message"]))
+        elif isinstance(body.get("detail"), Mapping) and "detail-type" in body:
+            if body["detail-type"] != "GuardDuty Finding":
+                raise FindingError(f"an EventBridge event of type {_text(body['detail-type'])[:60]!r} carries no GuardDuty finding")
+            value = body["detail"]
+        elif isinstance(body.get("findings"), list):
+            value = _only(cast(list[object], body["findings"]))
+        else:
+            return body
+    raise FindingError("the finding is wrapped too often; give it as GuardDuty or EventBridge writes it")
+
+
+def _only(findings: list[object]) -> object:
+    if len(findings) != 1:
+        raise FindingError(f"this holds {len(findings)} findings; give one")
+    return findings[0]
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise FindingError("the message inside is no JSON; give the finding as GuardDuty or EventBridge writes it") from None
+
+
+def _lowered(value: object) -> Mapping[str, Any]:
+    """The value with every key in lowerCamel. Walks without recursion, for an attacker may nest as deep as they like."""
+    if not isinstance(value, Mapping):
+        raise FindingError(f"a finding is a JSON object, this is {type(value).__name__}")
+    top: dict[str, Any] = {}
+    pending: list[tuple[Mapping[object, object] | list[object], dict[str, Any] | list[Any], int]] = []
+    pending.append((cast(Mapping[object, object], value), top, 0))
+    seen = 0
+    while pending:
+        source, target, depth = pending.pop()
+        if depth > _DEEPEST:
+            raise FindingError(f"this is nested more than {_DEEPEST} deep, which no finding is")
+        pairs = source.items() if isinstance(source, Mapping) else enumerate(source)
+        for name, item in pairs:
+            seen += 1
+            if seen > _MOST_VALUES:
+                raise FindingError(f"this holds more than {_MOST_VALUES} values, which no finding does")
+            copy = _emptied(item)
+            if isinstance(copy, dict | list) and isinstance(item, Mapping | list):
+                container = cast("Mapping[object, object] | list[object]", item)
+                pending.append((container, cast("dict[str, Any] | list[Any]", copy), depth + 1))
+            if isinstance(target, list):
+                target.append(copy)
+            else:
+                key = str(name)
+                target[key[:1].lower() + key[1:]] = copy
+    return top
+
+
+def _emptied(item: object) -> object:
+    if isinstance(item, Mapping):
+        return dict[str, Any]()
+    return list[Any]() if isinstance(item, list) else item
+
+
+def _access_key(details: Mapping[str, Any]) -> AccessKey | None:
+    if not details:
+        return None
+    return AccessKey(
+        access_key_id=_text(details.get("accessKeyId")),
+        principal_id=_text(details.get("principalId")),
+        user_name=_text(details.get("userName")),
+        user_type=_text(details.get("userType")),
+    )
+
+
+def _instance(details: Mapping[str, Any]) -> Instance | None:
+    if not details.get("instanceId"):
+        return None
+    interfaces = (_text(item.get("networkInterfaceId")) for item in _mappings(details.get("networkInterfaces")))
+    profile = _text(_mapping(details.get("iamInstanceProfile")).get("arn"))
+    return Instance(_text(details.get("instanceId")), profile, tuple(name for name in interfaces if name))
+
+
+def _remote_addresses(action: Mapping[str, Any]) -> list[str]:
+    """The addresses of the other side, from whichever kind of action the finding has."""
+    found: list[str] = []
+    for details in action.values():
+        part = _mapping(details)
+        sides = [part, *_mappings(part.get("portProbeDetails"))]
+        for side in sides:
+            remote = _mapping(side.get("remoteIpDetails"))
+            found.extend(_text(remote.get(name)) for name in _ADDRESS_FIELDS if remote.get(name))
+    return found
+
+
+def _is_sample(info: Mapping[str, Any]) -> bool:
+    if info.get("sample") is True:
+        return True
+    return '"sample":true' in _text(info.get("value")).replace(" ", "")
+
+
+def _moment(value: object) -> datetime | None:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        moment = datetime.fromisoformat(_text(value))
+    except ValueError:
+        return None
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (OverflowError, ValueError):
+        return None
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool):
+        return 0.0
+    try:
+        number = float(cast(Any, value))
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return number if -1e9 < number < 1e9 else 0.0
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast(Mapping[str, Any], value) if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: object) -> list[Mapping[str, Any]]:
+    items = cast(list[object], value) if isinstance(value, list) else [value]
+    return [cast(Mapping[str, Any], item) for item in items if isinstance(item, Mapping)]
