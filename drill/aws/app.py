@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import threading
 import traceback
 from collections.abc import Callable, Iterable
@@ -27,6 +28,9 @@ from drill.aws.trail import KEPT_READS, Trail, changes_something, make_record
 from drill.aws.wire import Answer, Call, Environ, parse_call, refusal, success
 
 log = logging.getLogger(__name__)
+
+_XML = frozenset({"ec2", "query"})
+_REQUEST_ID = re.compile(rb"(<(?:requestId|RequestId|RequestID)>)[^<]*(</)")
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Handler = Callable[[Call, Caller], dict[str, Any]]
@@ -121,6 +125,7 @@ class Application:
                 answer = self._perform(call, caller)
             except AwsError as e:
                 answer = refusal(call, e)
+            answer = _stamped(call, answer)
             self._write_down(call, caller, answer)
         if answer.status < 300:
             self.troubles.check(call, caller, "after")
@@ -187,6 +192,14 @@ class Application:
 
     def _lookup_events(self, call: Call, caller: Caller) -> dict[str, Any]:
         return self.trail.lookup(caller.account, call.region, call.params)
+
+
+def _stamped(call: Call, answer: Answer) -> Answer:
+    """The answer with the call's own request id, as its record has it. moto gives all EC2 answers the same."""
+    ident = call.request_id.encode()
+    body = _REQUEST_ID.sub(lambda m: m.group(1) + ident + m.group(2), answer.body) if call.protocol in _XML else answer.body
+    headers = [(k, v) for k, v in answer.headers if k.lower() != "x-amzn-requestid"]
+    return Answer(answer.status, [*headers, ("x-amzn-RequestId", call.request_id)], body)
 
 
 def _records_elsewhere(call: Call, caller: Caller, record: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from drill.aws.clock import Clock
 from drill.aws.corrections import runtime
 
+_MODULES = ("runtime", "security_groups", "routing", "network_acls", "prefix_lists", "networks", "interfaces", "iam")
 _applied = False
 
 
@@ -12,7 +15,8 @@ def apply(clock: Clock, snapshot_seconds: float) -> None:
     """Correct moto, once for the process, and set what depends on this range."""
     global _applied
     if not _applied:
-        runtime.correct()
+        for name in _MODULES:
+            import_module(f"{__name__}.{name}").correct()
         _applied = True
     runtime.settings.clock = clock
     runtime.settings.snapshot_seconds = snapshot_seconds

@@ -1,0 +1,43 @@
+"""IAM: users that still have keys stay, and permissions boundaries of users exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.responses import EmptyResult
+from moto.iam.exceptions import NotFoundException
+from moto.iam.models import IAMBackend
+from moto.iam.responses import IamResponse
+
+from drill.aws.corrections.base import corrects
+
+
+def correct() -> None:
+    """The corrections of this module are in place once it is imported."""
+
+
+@corrects(IAMBackend)
+def delete_user(self: Any, user_name: str) -> None:
+    """moto deletes users with access keys."""
+    from moto.iam.exceptions import DeleteConflictException
+
+    if self.get_user(user_name).access_keys:
+        raise DeleteConflictException("Cannot delete entity, must delete access keys first.")
+    delete_user.moto(self, user_name)
+
+
+@corrects(IamResponse)
+def put_user_permissions_boundary(self: Any) -> EmptyResult:
+    """moto has boundaries of roles only."""
+    arn = self._get_param("PermissionsBoundary")
+    if arn not in self.backend.managed_policies:
+        raise NotFoundException(f"Policy {arn} does not exist or is not attachable.")
+    self.backend.get_user(self._get_param("UserName")).permissions_boundary_arn = arn
+    return EmptyResult()
+
+
+@corrects(IamResponse)
+def delete_user_permissions_boundary(self: Any) -> EmptyResult:
+    """moto has boundaries of roles only."""
+    self.backend.get_user(self._get_param("UserName")).permissions_boundary_arn = None
+    return EmptyResult()
