@@ -1,0 +1,112 @@
+"""Triage: what a finding is about, and which phases and plans it leads to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from incident.finding import Finding
+from incident.finding_types import PLAYBOOK, group_of
+
+RESPONSE_PHASES = ("detect", "identify", "scope", "evidence", "contain", "eradicate", "recover", "prove", "report")
+NOTIFY_PHASES = ("detect", "report")
+RESPONSE_PLANS = ("evidence", "contain", "restore")
+_ROOT = "Root"
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """What a finding leads to.
+
+    Attributes:
+        starts_response: whether the whole response runs; otherwise people are told and nothing is changed.
+        reason: why, in one sentence.
+        phases: the phases that run, in order.
+        plans: the plans that may be made; each needs its own approval, except for evidence, which only adds.
+        principal: the principal that the finding names, or nothing.
+        resources: ids of what it is about.
+    """
+
+    finding: Finding
+    group: str
+    starts_response: bool
+    reason: str
+    phases: tuple[str, ...]
+    plans: tuple[str, ...]
+    principal: str
+    resources: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        finding = self.finding
+        return {
+            "id": finding.id,
+            "type": finding.type,
+            "group": self.group,
+            "severity": finding.severity,
+            "severity_word": finding.severity_word,
+            "account": finding.account,
+            "region": finding.region,
+            "resources": list(self.resources),
+            "principal": self.principal,
+            "remote_ips": list(finding.remote_ips),
+            "starts_response": self.starts_response,
+            "phases": list(self.phases),
+            "plans": list(self.plans),
+            "reason": self.reason,
+        }
+
+
+def triage(finding: Finding) -> Triage:
+    """Decide what a finding leads to. An unknown type is notified, never dropped."""
+    respond, reason = _verdict(finding)
+    return Triage(
+        finding=finding,
+        group=group_of(finding.type),
+        starts_response=respond,
+        reason=reason,
+        phases=RESPONSE_PHASES if respond else NOTIFY_PHASES,
+        plans=RESPONSE_PLANS if respond else (),
+        principal=_principal(finding),
+        resources=_resources(finding),
+    )
+
+
+def _verdict(finding: Finding) -> tuple[bool, str]:
+    if finding.sample:
+        return False, "this is one of GuardDuty's sample findings"
+    if finding.archived:
+        return False, "the finding is archived: someone has dealt with it or suppressed it"
+    if _is_root(finding):
+        return False, "root credentials cannot be contained by a policy: page the account's owner, who must act by hand"
+    if finding.type in PLAYBOOK:
+        return True, "the playbook starts a response with this type"
+    group = group_of(finding.type)
+    if group == "IAM":
+        return True, "it names a credential, as the playbook's own types do"
+    if group == "unknown":
+        return False, "this type is not known; a person must look at it"
+    return False, f"the playbook starts no response with this {group} type; a person decides"
+
+
+def _is_root(finding: Finding) -> bool:
+    return finding.access_key is not None and finding.access_key.user_type == _ROOT
+
+
+def _principal(finding: Finding) -> str:
+    key = finding.access_key
+    if key is None:
+        return finding.instance.profile_arn if finding.instance else ""
+    if key.user_type == _ROOT:
+        return f"arn:aws:iam::{finding.account}:root"
+    if key.user_type == "AssumedRole":
+        session = key.principal_id.partition(":")[2]
+        return f"arn:aws:sts::{finding.account}:assumed-role/{key.user_name}{'/' + session if session else ''}"
+    return f"arn:aws:iam::{finding.account}:user/{key.user_name}" if key.user_name else ""
+
+
+def _resources(finding: Finding) -> tuple[str, ...]:
+    key, instance = finding.access_key, finding.instance
+    named = [key.access_key_id if key else "", instance.instance_id if instance else ""]
+    named += list(instance.interfaces) if instance else []
+    named += [f"arn:aws:s3:::{bucket}" for bucket in finding.buckets]
+    return tuple(name for name in named if name)
