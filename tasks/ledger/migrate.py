@@ -17,7 +17,7 @@ _LOCK = 0x0C0FFEE
 def migrate(engine: Engine) -> None:
     """Apply the migrations that the database lacks; several processes may do so at once."""
     config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     newest = ScriptDirectory.from_config(config).get_current_head()
     with engine.begin() as connection:
         # SQLite's BEGIN IMMEDIATE already keeps the others out.

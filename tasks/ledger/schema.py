@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, Text, UniqueConstraint
 
+LONGEST_INCIDENT = 200
+LONGEST_KEY = 500
+
 metadata = MetaData()
 
 lines = Table(
     "lines",
     metadata,
-    Column("incident", String(200), primary_key=True),
+    Column("incident", String(LONGEST_INCIDENT), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("key", String(500), nullable=False),
+    Column("key", String(LONGEST_KEY), nullable=False),
     Column("kind", String(60), nullable=False, index=True),
     Column("at", String(40), nullable=False),
     Column("body", Text, nullable=False),
@@ -26,7 +29,7 @@ lines = Table(
 heads = Table(
     "heads",
     metadata,
-    Column("incident", String(200), primary_key=True),
+    Column("incident", String(LONGEST_INCIDENT), primary_key=True),
     Column("position", Integer, nullable=False),
     Column("hash", String(64), nullable=False),
 )

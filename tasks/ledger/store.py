@@ -9,16 +9,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import Row, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from incident.ledger import GENESIS, Broken, Line, chained, verify
 from incident.settings import canonical
 from tasks.ledger.migrate import migrate
-from tasks.ledger.schema import heads, lines
+from tasks.ledger.schema import LONGEST_INCIDENT, LONGEST_KEY, heads, lines
 
 _BUSY_SECONDS = 30
+_CONNECT_SECONDS = 5
+Entry = tuple[str, str, str, Mapping[str, Any]]
+"""Incident, kind, key and body of a line that is to be written."""
 
 
 class LedgerUnavailable(Exception):
@@ -42,12 +46,12 @@ class Ledger:
         """Open the ledger at a database URL and bring its schema up to date; safe when several processes do so at once.
 
         Raises:
-            LedgerUnavailable: the database is not reached, or the URL names none.
+            LedgerUnavailable: the database is not reached, is newer than this program, or the URL names none.
         """
         try:
             engine = _engine(url)
             migrate(engine)
-        except (SQLAlchemyError, ArgumentError, OSError, ImportError) as error:
+        except (SQLAlchemyError, CommandError, OSError, ImportError) as error:
             raise LedgerUnavailable(f"the ledger at {_without_password(url)} cannot be opened: {_reason(error)}") from None
         return cls(engine, clock)
 
@@ -56,24 +60,37 @@ class Ledger:
 
         The line is durable before this returns.
 
+        Args:
+            incident: the chain, at most 200 characters.
+            key: at most 500 characters; unique within the incident.
+            body: JSON values. A lone surrogate, which no database can keep, becomes U+FFFD.
+
         Raises:
             LedgerUnavailable: the line could not be written.
+            ValueError: an incident or key that is empty, too long, or holds a character that no database keeps.
         """
         return self.append_all([(incident, kind, key, body)])[0]
 
-    def append_all(self, entries: Iterable[tuple[str, str, str, Mapping[str, Any]]]) -> list[tuple[Line, bool]]:
+    def append_all(self, entries: Iterable[Entry]) -> list[tuple[Line, bool]]:
         """Write several lines, or none of them, in one transaction; see `append`."""
+        wanted = list(entries)
+        for incident, _, key, _ in wanted:
+            _check_name("incident", incident, LONGEST_INCIDENT)
+            _check_name("key", key, LONGEST_KEY)
         with self._transaction() as connection:
-            return [self._append(connection, *entry) for entry in entries]
+            # Every writer takes the chains in the same order, or two of them could wait for each other for ever.
+            for incident in sorted({entry[0] for entry in wanted}):
+                _hold_chain(connection, incident)
+            return [self._append(connection, *entry) for entry in wanted]
 
     def find(self, incident: str, key: str) -> Line | None:
         """The line of an incident with this key."""
         with self._reading() as connection:
             return _found(connection, incident, key)
 
-    def lines(self, incident: str, kind: str | None = None) -> list[Line]:
-        """An incident's lines in their order, all or of one kind."""
-        query = select(lines).where(lines.c.incident == incident).order_by(lines.c.position)
+    def lines(self, incident: str, kind: str | None = None, after: int = 0) -> list[Line]:
+        """An incident's lines in their order, all or of one kind, those behind position `after`."""
+        query = select(lines).where(lines.c.incident == incident, lines.c.position > after).order_by(lines.c.position)
         if kind is not None:
             query = query.where(lines.c.kind == str(kind))
         with self._reading() as connection:
@@ -96,19 +113,20 @@ class Ledger:
             query = select(lines).where(lines.c.incident == incident).order_by(lines.c.position)
             kept = [_line(row) for row in connection.execute(query)]
             head = _head(connection, incident)
-        return verify(kept, head)
+        broken = verify(kept, head)
+        if broken is not None and kept and head == (0, GENESIS):
+            return Broken(1, "the head that the store keeps apart from the lines was removed")
+        return broken
 
     def close(self) -> None:
         self._engine.dispose()
 
     def _append(self, connection: Connection, incident: str, kind: str, key: str, body: Mapping[str, Any]) -> tuple[Line, bool]:
-        head = _locked_head(connection, incident)
         held = _found(connection, incident, key)
         if held is not None:
             return held, False
-        position, previous = head
-        plain = json.loads(canonical(body))
-        line = chained(incident, position + 1, key, str(kind), self._clock(), plain, previous)
+        position, previous = _head(connection, incident)
+        line = chained(incident, position + 1, key, str(kind), self._clock().astimezone(UTC), _plain(body), previous)
         connection.execute(insert(lines).values(**_row(line)))
         if position == 0:
             connection.execute(insert(heads).values(incident=incident, position=1, hash=line.hash))
@@ -137,12 +155,17 @@ class Ledger:
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10, max_overflow=20)
+        address = parsed.set(drivername="postgresql+psycopg")
+        if "connect_timeout" not in parsed.query:
+            address = address.update_query_dict({"connect_timeout": str(_CONNECT_SECONDS)})
+        return create_engine(address, pool_pre_ping=True, pool_size=5, max_overflow=15, hide_parameters=True)
     if parsed.get_backend_name() != "sqlite":
         raise ArgumentError(f"{parsed.get_backend_name()} is not supported; use sqlite or postgresql")
     if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).expanduser().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
+        file = Path(parsed.database)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.touch(mode=0o600)
+    engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -164,12 +187,11 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if options.get("read_only") else "BEGIN IMMEDIATE")
 
 
-def _locked_head(connection: Connection, incident: str) -> tuple[int, str]:
-    """The head, held so that nobody else appends to this chain until the transaction ends."""
+def _hold_chain(connection: Connection, incident: str) -> None:
+    """Nobody else appends to this chain until the transaction ends. On SQLite, BEGIN IMMEDIATE has seen to it."""
     if connection.dialect.name == "postgresql":
         # A row lock would not hold back the first line of a new chain; the advisory lock does.
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:chain, 0))"), {"chain": incident})
-    return _head(connection, incident)
 
 
 def _head(connection: Connection, incident: str) -> tuple[int, str]:
@@ -186,8 +208,8 @@ def _line(row: Row[Any]) -> Line:
     """A stored row as a line. What cannot be read as one is shown as it stands, so that verifying names it."""
     try:
         body = json.loads(row.body)
-    except ValueError:
-        body = {"unreadable": row.body}
+    except (ValueError, RecursionError):
+        body = {"unreadable": str(row.body)}
     try:
         at = datetime.fromisoformat(row.at)
     except ValueError:
@@ -208,9 +230,23 @@ def _row(line: Line) -> dict[str, Any]:
     }
 
 
+def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body exactly as a later read will give it back, so that its hash can be computed again."""
+    text_ = canonical(body)
+    return json.loads(text_.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
+def _check_name(what: str, name: str, longest: int) -> None:
+    if not 0 < len(name) <= longest:
+        raise ValueError(f"a ledger line's {what} has 1 to {longest} characters, this has {len(name)}")
+    if "\0" in name or any("\ud800" <= character <= "\udfff" for character in name):
+        raise ValueError(f"a ledger line's {what} holds a character that no database keeps")
+
+
 def _reason(error: Exception) -> str:
-    cause = error.orig if isinstance(error, OperationalError) and error.orig else error
-    return " ".join(str(cause).split())[:200]
+    """The driver's own first line; the lines behind it may quote the row."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]
 
 
 def _without_password(url: str) -> str:

@@ -37,11 +37,14 @@ def upgrade() -> None:
 
 
 def _refuse_on_sqlite() -> None:
-    for action in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER refuse_{action.lower()} BEFORE {action} ON lines "
-            f"BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-        )
+    refuse = "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+    op.execute(f"CREATE TRIGGER lines_keep BEFORE UPDATE ON lines {refuse}")
+    op.execute(f"CREATE TRIGGER lines_stay BEFORE DELETE ON lines {refuse}")
+    # INSERT OR REPLACE removes the row that stands in its way without asking the trigger on DELETE.
+    taken = "SELECT 1 FROM lines WHERE incident = NEW.incident AND (position = NEW.position OR key = NEW.key)"
+    op.execute(f"CREATE TRIGGER lines_are_not_replaced BEFORE INSERT ON lines WHEN EXISTS ({taken}) {refuse}")
+    op.execute(f"CREATE TRIGGER heads_advance BEFORE UPDATE ON heads WHEN NEW.position <> OLD.position + 1 {refuse}")
+    op.execute(f"CREATE TRIGGER heads_stay BEFORE DELETE ON heads {refuse}")
 
 
 def _refuse_on_postgresql() -> None:
@@ -49,7 +52,12 @@ def _refuse_on_postgresql() -> None:
         "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$"
     )
-    op.execute("CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON lines FOR EACH ROW EXECUTE FUNCTION refuse_change()")
+    refuse = "EXECUTE FUNCTION refuse_change()"
+    op.execute(f"CREATE TRIGGER lines_keep BEFORE UPDATE OR DELETE ON lines FOR EACH ROW {refuse}")
+    op.execute(f"CREATE TRIGGER lines_stay BEFORE TRUNCATE ON lines FOR EACH STATEMENT {refuse}")
+    op.execute(f"CREATE TRIGGER heads_advance BEFORE UPDATE ON heads FOR EACH ROW WHEN (NEW.position <> OLD.position + 1) {refuse}")
+    op.execute(f"CREATE TRIGGER heads_stay BEFORE DELETE ON heads FOR EACH ROW {refuse}")
+    op.execute(f"CREATE TRIGGER heads_are_not_emptied BEFORE TRUNCATE ON heads FOR EACH STATEMENT {refuse}")
 
 
 def downgrade() -> None:
