@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change
-from incident.network.kinds import Event, Kind, Resource, call, family, filtered
+from incident.family import Change, Read, Scope
+from incident.network.kinds import Event, Kind, Resource, call, family, filtered, seen
 from incident.network.values import identifiers, structures, text
 from incident.record import JsonObject
 from incident.settings import Observed, SettingKey, Value, Write
@@ -25,6 +25,12 @@ def _parameters(value: Value) -> dict[str, Any]:
 
 def _associate(event: Event) -> Iterator[Write]:
     yield Write(event.key(ASSOCIATION, event.requested("VpcId")), {"DhcpOptionsId": event.requested("DhcpOptionsId")})
+
+
+def _observe_vpcs(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
+    for vpc in structures(answer.get("Vpcs")):
+        if vpc.get("DhcpOptionsId"):
+            yield seen(scope, ASSOCIATION, vpc.get("VpcId"), {"DhcpOptionsId": text(vpc["DhcpOptionsId"])})
 
 
 def _change(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
@@ -46,7 +52,7 @@ DHCP_OPTIONS = family(
     _OPTIONS.as_kind(),
     Kind(ASSOCIATION, 84, lambda key: filtered("DescribeVpcs", "vpc-id", key.resource), _change, part_of="vpc"),
     readers={**_OPTIONS.readers(), "AssociateDhcpOptions": _associate},
-    observers={"DescribeDhcpOptions": _OPTIONS.observe},
-    inventory=("DescribeDhcpOptions",),
+    observers={"DescribeDhcpOptions": _OPTIONS.observe, "DescribeVpcs": _observe_vpcs},
+    inventory=("DescribeDhcpOptions", "DescribeVpcs"),
     absent_codes=("InvalidDhcpOptionID.NotFound", "InvalidDhcpOptionsID.NotFound"),
 )

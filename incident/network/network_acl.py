@@ -32,6 +32,7 @@ _ACLS = Resource(
     rank=75,
     value=lambda told: texts(told, ("VpcId",)),
     parts=(ENTRY,),
+    ids="NetworkAclIds",
     loses="the id: it comes back under a new one, and its subnets must be associated again",
 )
 
@@ -160,5 +161,10 @@ NETWORK_ACLS = family(
     },
     observers={"DescribeNetworkAcls": _observe},
     inventory=("DescribeNetworkAcls",),
-    absent_codes=("InvalidNetworkAclID.NotFound", "InvalidNetworkAclEntry.NotFound", "InvalidAssociationID.NotFound"),
+    absent_codes=(
+        "InvalidNetworkAclID.NotFound",
+        "InvalidNetworkAclEntry.NotFound",
+        "InvalidAssociationID.NotFound",
+        "InvalidRouteTableID.NotFound",  # an emulator's word for a list that is not there
+    ),
 )

@@ -124,8 +124,6 @@ def _observe(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]
     for vpc in structures(answer.get("Vpcs")):
         resource = vpc.get("VpcId")
         yield from _VPCS.observed(scope, vpc)
-        if vpc.get("DhcpOptionsId"):
-            yield seen(scope, DHCP, resource, {"DhcpOptionsId": text(vpc["DhcpOptionsId"])})
         for one in _networks(vpc):
             handles, value = _network_handles(one), _network_value(one)
             yield seen(scope, NETWORK, resource, value, _network_name(one), handles)

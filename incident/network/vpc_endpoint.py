@@ -61,6 +61,7 @@ _ENDPOINTS = Resource(
     rank=30,
     value=_value,
     unsettled=frozenset({"pending", "deleting"}),
+    ids="VpcEndpointIds",
     parts=(ATTRIBUTE, *(element.kind for element in _ELEMENTS)),
     loses="the id and the DNS names: it comes back under new ones",
 )
