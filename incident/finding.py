@@ -7,9 +7,10 @@ https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings_eventbridge.h
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -17,9 +18,10 @@ from typing import Any, cast
 _DEEPEST = 40
 _MOST_VALUES = 100_000
 _MOST_ENVELOPES = 4
+_LONGEST_MESSAGE = 1024 * 1024
 _ADDRESS_FIELDS = ("ipAddressV4", "ipAddressV6")
-_FIRST_MOMENT = datetime.fromtimestamp(0, UTC)
-_ARN = re.compile(r"arn:[a-z-]+:guardduty:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):detector/(?P<detector>[^/]+)/finding/")
+_NO_MOMENT = datetime.fromtimestamp(0, UTC)
+_ARN = re.compile(r"arn:[a-z-]+:guardduty:(?P<region>[a-z0-9-]+):(?P<account>\d+):detector/(?P<detector>[^/]+)")
 
 
 class FindingError(ValueError):
@@ -47,7 +49,10 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One version of one finding. Times are UTC; `severity` runs from 1 to 10."""
+    """One version of one finding.
+
+    Times are UTC, and 1970 where the finding gives none (`dated` tells). `severity` runs from 1 to 10, 0 where none is given.
+    """
 
     id: str
     type: str
@@ -71,8 +76,15 @@ class Finding:
     sample: bool
 
     @property
+    def dated(self) -> bool:
+        """Whether the finding says from when on the actor acted. Without that, everything ever done would count as theirs."""
+        return self.first_seen > _NO_MOMENT
+
+    @property
     def severity_word(self) -> str:
-        """GuardDuty's own levels: low under 4, medium under 7, high under 9, critical from 9."""
+        """GuardDuty's own levels: low under 4, medium under 7, high under 9, critical from 9; unknown where none is given."""
+        if self.severity <= 0:
+            return "unknown"
         for limit, word in ((4, "low"), (7, "medium"), (9, "high")):
             if self.severity < limit:
                 return word
@@ -93,12 +105,13 @@ def parse_finding(raw: object) -> Finding:
     """
     body = _unwrapped(raw)
     service, resource = _mapping(body.get("service")), _mapping(body.get("resource"))
+    action = _mapping(service.get("action"))
     arn = _ARN.match(_text(body.get("arn")))
     named = arn.groupdict() if arn else {}
     id_, type_ = _text(body.get("id")), _text(body.get("type"))
     if not id_ or not type_:
         raise FindingError("this is no GuardDuty finding: it has no id or no type; give one as GuardDuty or EventBridge writes it")
-    updated = _moment(body.get("updatedAt")) or _moment(body.get("createdAt")) or _FIRST_MOMENT
+    updated = _moment(body.get("updatedAt")) or _moment(body.get("createdAt")) or _NO_MOMENT
     first = _moment(service.get("eventFirstSeen")) or _moment(body.get("createdAt")) or updated
     return Finding(
         id=id_,
@@ -116,9 +129,9 @@ def parse_finding(raw: object) -> Finding:
         resource_type=_text(resource.get("resourceType")),
         access_key=_access_key(_mapping(resource.get("accessKeyDetails"))),
         instance=_instance(_mapping(resource.get("instanceDetails"))),
-        buckets=tuple(_text(item.get("name")) for item in _mappings(resource.get("s3BucketDetails")) if item.get("name")),
-        remote_ips=tuple(dict.fromkeys(_remote_addresses(_mapping(service.get("action"))))),
-        api_call=_text(_mapping(_mapping(service.get("action")).get("awsApiCallAction")).get("api")),
+        buckets=tuple(filter(None, (_text(item.get("name")) for item in _mappings(resource.get("s3BucketDetails"))))),
+        remote_ips=tuple(dict.fromkeys(_remote_addresses(action))),
+        api_call=_text(_mapping(action.get("awsApiCallAction")).get("api")),
         archived=service.get("archived") is True or body.get("archived") is True,
         sample=_is_sample(_mapping(service.get("additionalInfo"))),
     )
@@ -126,7 +139,7 @@ def parse_finding(raw: object) -> Finding:
 
 def _unwrapped(raw: object) -> Mapping[str, Any]:
     """The finding itself with lowerCamel keys, whatever it was wrapped in."""
-    value = raw
+    value, outer = raw, dict[str, Any]()
     for _ in range(_MOST_ENVELOPES):
         body = _lowered(value)
         if body.get("type") == "Notification" and isinstance(body.get("message"), str):
@@ -134,11 +147,11 @@ def _unwrapped(raw: object) -> Mapping[str, Any]:
         elif isinstance(body.get("detail"), Mapping) and "detail-type" in body:
             if body["detail-type"] != "GuardDuty Finding":
                 raise FindingError(f"an EventBridge event of type {_text(body['detail-type'])[:60]!r} carries no GuardDuty finding")
-            value = body["detail"]
+            value, outer = body["detail"], {"accountId": body.get("account"), "region": body.get("region")}
         elif isinstance(body.get("findings"), list):
             value = _only(cast(list[object], body["findings"]))
         else:
-            return body
+            return outer | {name: item for name, item in body.items() if item is not None}
     raise FindingError("the finding is wrapped too often; give it as GuardDuty or EventBridge writes it")
 
 
@@ -149,6 +162,8 @@ def _only(findings: list[object]) -> object:
 
 
 def _json(text: str) -> object:
+    if len(text) > _LONGEST_MESSAGE:
+        raise FindingError(f"the message inside has more than {_LONGEST_MESSAGE} characters, which no finding has")
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -209,49 +224,53 @@ def _instance(details: Mapping[str, Any]) -> Instance | None:
     return Instance(_text(details.get("instanceId")), profile, tuple(name for name in interfaces if name))
 
 
-def _remote_addresses(action: Mapping[str, Any]) -> list[str]:
-    """The addresses of the other side, from whichever kind of action the finding has."""
-    found: list[str] = []
+def _remote_addresses(action: Mapping[str, Any]) -> Iterator[str]:
+    """The addresses of the other side, from whichever kind of action the finding has.
+
+    Only real addresses: CloudTrail writes words such as `AWS Internal` in their place, which would match the calls of everybody.
+    """
     for details in action.values():
         part = _mapping(details)
-        sides = [part, *_mappings(part.get("portProbeDetails"))]
-        for side in sides:
+        for side in (part, *_mappings(part.get("portProbeDetails"))):
             remote = _mapping(side.get("remoteIpDetails"))
-            found.extend(_text(remote.get(name)) for name in _ADDRESS_FIELDS if remote.get(name))
-    return found
+            for name in _ADDRESS_FIELDS:
+                try:
+                    yield str(ipaddress.ip_address(_text(remote.get(name))))
+                except ValueError:
+                    continue
 
 
 def _is_sample(info: Mapping[str, Any]) -> bool:
+    """EventBridge carries the mark as a field, GetFindings as JSON in the text of `Value`."""
     if info.get("sample") is True:
         return True
-    return '"sample":true' in _text(info.get("value")).replace(" ", "")
+    try:
+        return _mapping(_json(_text(info.get("value")))).get("sample") is True
+    except FindingError:
+        return False
 
 
 def _moment(value: object) -> datetime | None:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     try:
-        moment = datetime.fromisoformat(_text(value))
-    except ValueError:
-        return None
-    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(_text(value))
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (OverflowError, ValueError):
         return None
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return 0.0
     try:
-        number = float(cast(Any, value))
-    except (TypeError, ValueError, OverflowError):
+        number = float(value)
+    except (ValueError, OverflowError):
         return 0.0
     return number if -1e9 < number < 1e9 else 0.0
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else "" if value is None else str(value)
+    """A string that every database and every hash takes: a lone surrogate, which JSON can smuggle in, becomes `?`."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

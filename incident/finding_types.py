@@ -61,6 +61,9 @@ PLAYBOOK = frozenset(
 )
 """The types with which the playbook "Unauthorized Network Changes" starts a response."""
 
+ROOT = frozenset(["Policy:IAMUser/RootCredentialUsage", "Policy:IAMUser/ShortTermRootCredentialUsage"])
+"""The types that are about the account's root user."""
+
 ACTIVE: dict[str, frozenset[str]] = {
     "EC2": frozenset(
         [
@@ -355,9 +358,36 @@ RETIRED = frozenset(
 """Types that GuardDuty no longer makes; an old finding may still carry one."""
 
 
+_SUBJECTS = {
+    "Container": "container",
+    "EC2": "instance",
+    "ECS": "container cluster",
+    "EKS": "Kubernetes cluster",
+    "IAM": "principal",
+    "IAMUser": "principal",
+    "Kubernetes": "Kubernetes cluster",
+    "Lambda": "function",
+    "Organizations": "organization",
+    "RDS": "database",
+    "RolesAnywhere": "principal",
+    "Route53Resolver": "resolver",
+    "Runtime": "workload",
+    "S3": "bucket",
+    "SES": "mail identity",
+    "SageMaker": "notebook",
+}
+"""What the second part of a type's name is about."""
+
+
 def group_of(type_: str) -> str:
     """The group of a type: `EC2`, `IAM`, `S3`, …; `retired` or `unknown` where it is in none."""
     for group, types in ACTIVE.items():
         if type_ in types:
             return group
     return "retired" if type_ in RETIRED else "unknown"
+
+
+def subject_of(type_: str) -> str:
+    """The kind of thing that a type is about: `instance`, `principal`, `bucket`, …; `unknown` where its name does not tell."""
+    part = type_.partition(":")[2].partition("/")[0]
+    return _SUBJECTS.get(part, "unknown")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from incident.finding import Finding
-from incident.finding_types import PLAYBOOK, group_of
+from incident.finding_types import PLAYBOOK, ROOT, group_of, subject_of
 
 RESPONSE_PHASES = ("detect", "identify", "scope", "evidence", "contain", "eradicate", "recover", "prove", "report")
 NOTIFY_PHASES = ("detect", "report")
@@ -20,6 +20,7 @@ class Triage:
 
     Attributes:
         starts_response: whether the whole response runs; otherwise people are told and nothing is changed.
+        pages: whether a person must be paged, since nothing that the software may do contains the actor.
         reason: why, in one sentence.
         phases: the phases that run, in order.
         plans: the plans that may be made; each needs its own approval, except for evidence, which only adds.
@@ -29,7 +30,9 @@ class Triage:
 
     finding: Finding
     group: str
+    subject: str
     starts_response: bool
+    pages: bool
     reason: str
     phases: tuple[str, ...]
     plans: tuple[str, ...]
@@ -42,6 +45,7 @@ class Triage:
             "id": finding.id,
             "type": finding.type,
             "group": self.group,
+            "subject": self.subject,
             "severity": finding.severity,
             "severity_word": finding.severity_word,
             "account": finding.account,
@@ -50,6 +54,7 @@ class Triage:
             "principal": self.principal,
             "remote_ips": list(finding.remote_ips),
             "starts_response": self.starts_response,
+            "pages": self.pages,
             "phases": list(self.phases),
             "plans": list(self.plans),
             "reason": self.reason,
@@ -62,7 +67,9 @@ def triage(finding: Finding) -> Triage:
     return Triage(
         finding=finding,
         group=group_of(finding.type),
+        subject=subject_of(finding.type),
         starts_response=respond,
+        pages=_is_root(finding) and not finding.sample and not finding.archived,
         reason=reason,
         phases=RESPONSE_PHASES if respond else NOTIFY_PHASES,
         plans=RESPONSE_PLANS if respond else (),
@@ -78,6 +85,8 @@ def _verdict(finding: Finding) -> tuple[bool, str]:
         return False, "the finding is archived: someone has dealt with it or suppressed it"
     if _is_root(finding):
         return False, "root credentials cannot be contained by a policy: page the account's owner, who must act by hand"
+    if not finding.dated:
+        return False, "the finding does not say from when on the actor acted; a person must look at it"
     if finding.type in PLAYBOOK:
         return True, "the playbook starts a response with this type"
     group = group_of(finding.type)
@@ -89,7 +98,8 @@ def _verdict(finding: Finding) -> tuple[bool, str]:
 
 
 def _is_root(finding: Finding) -> bool:
-    return finding.access_key is not None and finding.access_key.user_type == _ROOT
+    key = finding.access_key
+    return key.user_type == _ROOT if key is not None and key.user_type else finding.type in ROOT
 
 
 def _principal(finding: Finding) -> str:
