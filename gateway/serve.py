@@ -8,7 +8,6 @@ from starlette.types import ASGIApp
 from gateway.app import Settings, create_app
 from gateway.clicks import SlackDecisions
 from gateway.runs import Runs
-from gateway.slack import slack_app
 from tasks.config import Config
 from tasks.hands import Hands, wire
 
@@ -26,5 +25,7 @@ def _slack_door(config: Config, hands: Hands, runs: Runs) -> ASGIApp | None:
     secret, token = config.slack.signing_secret.get_secret_value(), config.slack.bot_token.get_secret_value()
     if not secret or not token:
         return None
+    from gateway.slack import slack_app
+
     decisions = SlackDecisions(hands.ledger, hands.policy, hands.approvals, hands.roster, runs)
     return slack_app(decisions, signing_secret=secret, bot_token=token, team=config.slack.team, base_url=config.slack.base_url)

@@ -147,11 +147,14 @@ class Executor:
         if problem:
             patience = min(patience, 2.0)
         key = step.key._replace(resource=new_id) if new_id and step.replaces else step.key
-        deadline, delay, found = time.monotonic() + patience, 0.05, None
+        deadline, delay, shown = time.monotonic() + patience, 0.05, "nothing"
         while True:
             live = observe(self._aws, family_for_kind(key.kind), key)
-            if not isinstance(live, Unread):
+            if isinstance(live, Unread):
+                shown = f"nothing, for it fails: {live.reason}"
+            else:
                 found = live.value if live else None
+                shown = "that it is absent" if found is None else brief(found)
                 if same(found, step.leaves) and (live is None or live.settled):
                     return Outcome(step.id, Result.DONE, new_id=new_id)
                 if live is not None and live.settled and _has_failed(found):
@@ -162,8 +165,7 @@ class Executor:
             delay = min(delay * 1.6, 5.0)
         if problem:
             return Outcome(step.id, Result.FAILED, problem, new_id)
-        shown = f"a read still shows {brief(found)} after {patience:.0f} s"
-        return Outcome(step.id, Result.NOT_CONFIRMED, shown, new_id)
+        return Outcome(step.id, Result.NOT_CONFIRMED, f"after {patience:.0f} s a read still shows {shown}", new_id)
 
     def _not_now(self, plan: Plan, step: Step) -> Outcome | None:
         """Why the step does not run: it lacks approval, or a step that it needs did not end well."""

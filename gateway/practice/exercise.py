@@ -139,7 +139,7 @@ class Exercise:
         parts.stage.attack()
         attacked = parts.aws.dump()
         self._say(f"The attack is over: {len(self.scenario.attack)} steps")
-        event = parts.stage.finding().event
+        event = parts.stage.finding().envelope
         incident = incident_id(parse_finding(event))
         people = self._people(incident, parts)
         accepted = time.monotonic()

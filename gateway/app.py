@@ -1,0 +1,162 @@
+"""The HTTP doors. A door checks, writes to the ledger, and answers at once.
+
+EventBridge retries on 429, 5xx and time-outs only, for 24 hours: what is refused with another 4xx is lost to it.
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from gateway.body import LARGEST_BODY, TooLarge, read_body
+from gateway.dispatcher import Dispatcher, Start
+from gateway.headers import SafeHeaders
+from gateway.intake import Ingested, ingest
+from gateway.keys import matching_key
+from incident.ledger import INTAKE
+from tasks.ledger import Ledger, LedgerUnavailable
+
+_RETRY_AFTER_SECONDS = "5"
+_WRITERS = 4
+_INCIDENT = re.compile(r"inc-[0-9a-f]{12}")
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_log = logging.getLogger("countermand.gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the doors behave.
+
+    Attributes:
+        webhook_keys: the current key and, during a rotation, the next. Without one, nobody is let in.
+        reports: the folder of the written reports.
+        most_at_once: deliveries that may be under way; more are asked to come again.
+        answer_seconds: how long a delivery may take; EventBridge itself hangs up after 5.
+        poll_seconds: how often what could not be started is started again.
+    """
+
+    webhook_keys: tuple[str, ...]
+    reports: Path
+    most_at_once: int = 64
+    answer_seconds: float = 4.0
+    poll_seconds: float = 5.0
+
+
+def create_app(settings: Settings, ledger: Ledger, start: Start, slack: ASGIApp | None = None) -> Starlette:
+    """The application.
+
+    Args:
+        start: starts an incident's run and writes its `run` line; it may be called again and must start it once.
+        slack: the ASGI application that answers Slack, mounted at `/slack`.
+    """
+    dispatcher = Dispatcher(ledger, start, settings.poll_seconds)
+    doors = _Doors(settings, ledger, dispatcher)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        running = asyncio.create_task(dispatcher.run())
+        yield
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+    routes: list[Route | Mount] = [
+        Route("/webhooks/guardduty", doors.guardduty, methods=["POST"]),
+        Route("/healthz", doors.health),
+        Route("/readyz", doors.ready),
+        Route("/incidents/{incident}/report", doors.report),
+    ]
+    if slack is not None:
+        routes.append(Mount("/slack", slack))
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(SafeHeaders)])
+
+
+class _Doors:
+    def __init__(self, settings: Settings, ledger: Ledger, dispatcher: Dispatcher) -> None:
+        self._settings, self._ledger, self._dispatcher = settings, ledger, dispatcher
+        self._keys = tuple(key.encode() for key in settings.webhook_keys if key)
+        # Of its own, so that deliveries that wait for the database hold up nothing else.
+        self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="intake")
+        self._under_way = 0
+
+    async def guardduty(self, request: Request) -> Response:
+        """A GuardDuty finding from EventBridge's API destination."""
+        key = matching_key(request.headers, self._keys)
+        if key is None:
+            return JSONResponse({"error": "the webhook key is missing or wrong"}, 401, headers={"WWW-Authenticate": "Bearer"})
+        if self._under_way >= self._settings.most_at_once:
+            return _again("too many deliveries at once")
+        try:
+            async with asyncio.timeout(self._settings.answer_seconds):
+                taken = await self._take(request, key)
+        except TooLarge:
+            return JSONResponse({"error": f"a finding has at most {LARGEST_BODY} bytes"}, 413)
+        except LedgerUnavailable as error:
+            _log.error("%s", error)
+            return _again("the ledger cannot be written")
+        except TimeoutError:
+            return _again("this took too long")
+        except ClientDisconnect:
+            return Response(status_code=400)
+        answer = {"outcome": taken.outcome, "incident": taken.incident}
+        return JSONResponse(answer, 200 if taken.outcome == "duplicate" else 202)
+
+    async def _take(self, request: Request, key: str) -> Ingested:
+        """Read the delivery and write it. It counts as under way until it is written, also when nobody waits any more."""
+        self._under_way += 1
+        try:
+            raw = await read_body(request)
+            provenance = {"door": "webhook", "peer": request.client.host if request.client else "", "key": key}
+            work = asyncio.get_running_loop().run_in_executor(self._writers, ingest, raw, provenance, self._ledger)
+        except BaseException:
+            # Cancellation, too, must give the place back.
+            self._under_way -= 1
+            raise
+        work.add_done_callback(self._written)
+        return await asyncio.shield(work)
+
+    def _written(self, work: asyncio.Future[Ingested]) -> None:
+        self._under_way -= 1
+        if not work.cancelled() and work.exception() is None and work.result().outcome == "accepted":
+            self._dispatcher.nudge()
+
+    async def health(self, request: Request) -> Response:
+        """Whether the process lives."""
+        return PlainTextResponse("ok")
+
+    async def ready(self, request: Request) -> Response:
+        """Whether a delivery could be taken now."""
+        try:
+            async with asyncio.timeout(self._settings.answer_seconds):
+                await asyncio.to_thread(self._ledger.head, INTAKE)
+        except (LedgerUnavailable, TimeoutError):
+            return PlainTextResponse("the ledger is not reached", 503, headers={"Retry-After": _RETRY_AFTER_SECONDS})
+        return PlainTextResponse("ready")
+
+    async def report(self, request: Request) -> Response:
+        """An incident's report, as a page that loads nothing and runs nothing."""
+        incident = str(request.path_params["incident"])
+        path = self._settings.reports / f"{incident}.html"
+        if not _INCIDENT.fullmatch(incident) or path.is_symlink() or not path.is_file():
+            return PlainTextResponse("There is no report of this incident yet.", 404)
+        return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": _PAGE_POLICY})
+
+
+def _again(why: str) -> Response:
+    return JSONResponse({"error": f"{why}; try again"}, 503, headers={"Retry-After": _RETRY_AFTER_SECONDS})

@@ -1,0 +1,77 @@
+"""Starts a run for every incident that was delivered and has none, now and after any crash."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from incident.finding import Finding, parse_finding
+from incident.ledger import INTAKE, Kind, Line
+from tasks.ledger import Ledger, LedgerUnavailable
+
+Start = Callable[[str, Finding, Line], Awaitable[None]]
+"""Starts an incident's run and writes its `run` line. It may be called again, also by another gateway, and must start it once."""
+
+_AT_ONCE = 4
+_log = logging.getLogger("countermand.gateway")
+
+
+class Dispatcher:
+    """Walks the intake chain. That a run exists once is the idempotency key's work; this only never forgets.
+
+    Args:
+        every_seconds: how often to look again at what could not be started.
+        start_seconds: how long one start may take before it is left for the next look.
+    """
+
+    def __init__(self, ledger: Ledger, start: Start, every_seconds: float = 5.0, start_seconds: float = 60.0) -> None:
+        self._ledger, self._start = ledger, start
+        self._every, self._patience = every_seconds, start_seconds
+        self._wake = asyncio.Event()
+        self._read_to = 0
+        self._waiting: dict[str, Line] = {}
+
+    def nudge(self) -> None:
+        """Look at once: something was just delivered."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        while True:
+            self._wake.clear()
+            await self.look()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._every)
+
+    async def look(self) -> None:
+        """Start what has not been started. One that fails is left for the next look and holds up nothing else."""
+        try:
+            waiting = await asyncio.to_thread(self._without_run)
+        except LedgerUnavailable as error:
+            _log.warning("%s", error)
+            return
+        places = asyncio.Semaphore(_AT_ONCE)
+        await asyncio.gather(*(self._started(incident, line, places) for incident, line in waiting.items()))
+
+    async def _started(self, incident: str, line: Line, places: asyncio.Semaphore) -> None:
+        async with places:
+            try:
+                async with asyncio.timeout(self._patience):
+                    await self._start(incident, parse_finding(line.body["finding"]), line)
+            # Whatever goes wrong with one incident, the others must still be started, and this one again later.
+            except Exception as error:
+                _log.warning("incident %s is not started yet: %s: %s", incident, type(error).__name__, error)
+            else:
+                self._waiting.pop(incident, None)
+
+    def _without_run(self) -> dict[str, Line]:
+        """The first delivery of every incident that has no run. Each delivery is read once; the chain only grows."""
+        for line in self._ledger.lines(INTAKE, Kind.DELIVERY, after=self._read_to):
+            self._waiting.setdefault(str(line.body["incident"]), line)
+            self._read_to = line.position
+        for incident in list(self._waiting):
+            if self._ledger.find(incident, "run") is not None:
+                del self._waiting[incident]
+        return dict(self._waiting)

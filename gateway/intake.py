@@ -1,0 +1,75 @@
+"""One way in for every door: what is authentic is written to the ledger before anybody gets an answer."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from incident.finding import Finding, FindingError, incident_id, parse_finding
+from incident.ledger import INTAKE, Kind, Line
+from tasks.ledger import Ledger
+
+_LONGEST_VERSION = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of a delivery: `accepted`, `duplicate` or `quarantined`."""
+
+    outcome: str
+    line: Line
+    finding: Finding | None = None
+    incident: str = ""
+
+
+def ingest(raw: bytes, provenance: Mapping[str, Any], ledger: Ledger) -> Ingested:
+    """Take one authentic delivery; durable when this returns.
+
+    Every version of a finding is one line: GuardDuty repeats itself, and overwrites the actor's details when it updates.
+
+    Args:
+        raw: the body as it arrived.
+        provenance: through which door it came and from whom, as far as the door knows.
+
+    Raises:
+        LedgerUnavailable: nothing was written; the sender must try again.
+    """
+    digest = hashlib.sha256(raw).hexdigest()
+    try:
+        content: Any = json.loads(raw, parse_constant=_refused)
+        finding = parse_finding(content)
+    except FindingError as error:
+        return _quarantined(raw, digest, provenance, str(error), ledger)
+    except (ValueError, RecursionError):
+        return _quarantined(raw, digest, provenance, "it is not JSON", ledger)
+    incident = incident_id(finding)
+    body = {"incident": incident, "finding": content, "provenance": dict(provenance), "sha256": digest}
+    line, new = ledger.append(INTAKE, Kind.DELIVERY, delivery_key(finding), body)
+    return Ingested("accepted" if new else "duplicate", line, finding, incident)
+
+
+def delivery_key(finding: Finding) -> str:
+    """The key of a delivery: one for each version of a finding. Names that no key can hold are replaced by their hash."""
+    version = f"{finding.account}:{finding.region}:{finding.id}:{finding.updated_at.isoformat()}:{finding.count}"
+    if len(version) > _LONGEST_VERSION or not version.isprintable():
+        version = hashlib.sha256(version.encode()).hexdigest()
+    return f"delivery:{version}"
+
+
+def _quarantined(raw: bytes, digest: str, provenance: Mapping[str, Any], why: str, ledger: Ledger) -> Ingested:
+    """Authentic but unreadable: kept whole for a person, since asking the sender to try again would not help."""
+    try:
+        kept = {"text": raw.decode()}
+    except UnicodeDecodeError:
+        kept = {"base64": base64.b64encode(raw).decode()}
+    body = {"why": why, "provenance": dict(provenance), "sha256": digest, "bytes": len(raw), **kept}
+    line, _ = ledger.append(INTAKE, Kind.QUARANTINE, f"quarantine:{digest}", body)
+    return Ingested("quarantined", line)
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
