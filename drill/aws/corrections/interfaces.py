@@ -169,6 +169,19 @@ def terminate(self: Any) -> Any:
     return previous
 
 
+def _of_first_interface(name: str, otherwise: str | None) -> property:
+    """An attribute of the primary interface; moto fails on an ended instance, which has none."""
+    return property(lambda self: getattr(self.nics[0], name) if 0 in self.nics else otherwise)
+
+
+moto_private_dns_name = Instance.private_dns_name.fget  # type: ignore[attr-defined]
+Instance.private_ip = _of_first_interface("private_ip_address", "")  # type: ignore[assignment]
+Instance.private_ip_address = _of_first_interface("private_ip_address", None)  # type: ignore[assignment]
+Instance.public_ip = _of_first_interface("public_ip", None)  # type: ignore[assignment]
+Instance.public_ip_address = _of_first_interface("public_ip", None)  # type: ignore[assignment]
+Instance.private_dns_name = property(lambda self: moto_private_dns_name(self) if 0 in self.nics else "")  # type: ignore[assignment]
+
+
 def _goes_with_instance(self: Any) -> bool:
     """moto does not say whether a volume goes with its instance."""
     mapping = self.instance.block_device_mapping.get(self.device)
