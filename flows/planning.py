@@ -81,7 +81,7 @@ async def plan_restoration(incident: str, round_: int = 1) -> str:
         title="Remove what the actor made and restore the network" if round_ == 1 else "Addition after another look",
         steps=steps,
         unplanned=(*proposal.unplanned, *found.not_undone, *(evidence.unplanned if evidence else ())),
-        kept=proposal.kept,
+        kept=found.kept,
     )
     return _settle(case, RESTORE, round_, plan)
 

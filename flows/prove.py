@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 
 from flows.case import Case, once
-from flows.planning import CONTAIN, RESTORE, outstanding
+from flows.planning import CONTAIN, outstanding
 from flows.scope import investigation
 from incident import messages
 from incident.containment import still_open, wanted_settings
@@ -34,7 +34,6 @@ async def prove(incident: str, round_: int = 1) -> str:
     active = still_open(actor, keys, case.hands.clock())
     unread = [str(key) for key, value in {**live, **keys}.items() if isinstance(value, Unread)]
     gaps = _gaps(case)
-    plan = case.plan(RESTORE, 1)
     body: dict[str, Any] = {
         "restored": not differences and not unread,
         "contained": not active,
@@ -44,7 +43,7 @@ async def prove(incident: str, round_: int = 1) -> str:
         "unknown_regions": gaps,
         "settings_checked": len(reversals),
         "not_understood": [item.what for item in found.not_undone],
-        "kept": list(plan.kept) if plan else [],
+        "kept": list(found.kept),
         "complete": not differences and not unread and not active and not gaps and not found.not_undone,
     }
     case.hands.ledger.append(incident, Kind.PROOF, f"proof:{round_}", body)

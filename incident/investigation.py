@@ -9,7 +9,7 @@ from incident.actor import Actor
 from incident.families import family_for_event
 from incident.plan import Unplanned
 from incident.record import Record
-from incident.settings import Fold, PriorValue, Reversal, SettingKey, reversals
+from incident.settings import Entry, Fold, PriorValue, Reversal, SettingKey, reversals
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,27 @@ class Investigation:
         not_undone: the actor's successful changes that no family understands; each is shown to people.
         changes: the actor's records that changed something.
         refused: the actor's calls that AWS refused.
+        others: what other people set, inside the window, on the resources that the actor touched; it stays.
     """
 
     reversals: tuple[Reversal, ...]
     not_undone: tuple[Unplanned, ...]
     changes: tuple[Record, ...]
     refused: tuple[Record, ...]
+    others: tuple[Entry, ...] = ()
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Other people's work in plain words, one line a setting."""
+        return tuple(_in_words(entry) for entry in self.others)
+
+
+def _in_words(entry: Entry) -> str:
+    key, record = entry.key, entry.record
+    setting = (
+        f"{key.kind.replace('-', ' ')} {key.name} in {key.resource}" if key.name else f"{key.kind.replace('-', ' ')} {key.resource}"
+    )
+    return f"{setting} ({key.region}): {record.event_name} by {record.identity.label} at {record.time:%H:%M:%S}"
 
 
 def investigate(records: Iterable[Record], baseline: Iterable[tuple[SettingKey, PriorValue]], actor: Actor) -> Investigation:
@@ -45,7 +60,20 @@ def investigate(records: Iterable[Record], baseline: Iterable[tuple[SettingKey, 
             changes.append(record)
             if problem:
                 not_undone.append(_not_understood(record, problem))
-    return Investigation(tuple(reversals(fold, actor.did)), tuple(not_undone), tuple(changes), tuple(refused))
+    found = tuple(reversals(fold, actor.did))
+    return Investigation(found, tuple(not_undone), tuple(changes), tuple(refused), tuple(_by_others(fold, found, actor)))
+
+
+def _by_others(fold: Fold, found: tuple[Reversal, ...], actor: Actor) -> Iterable[Entry]:
+    """The last write of somebody else on each setting that they wrote inside the window, next to or after the actor's."""
+    touched = {(*reversal.key[:2], reversal.key.resource) for reversal in found}
+    for history in fold.histories.values():
+        if (*history.key[:2], history.key.resource) not in touched or not history.entries:
+            continue
+        last = history.entries[-1]
+        inside = actor.since is None or last.record.time >= actor.since
+        if inside and not actor.did(last.record):
+            yield last
 
 
 def _fold_in(fold: Fold, record: Record) -> str:

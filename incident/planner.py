@@ -25,11 +25,10 @@ Live = Mapping[SettingKey, Observed | Unread | None]
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Steps in the order in which they run, what is left to people, and whose work is kept."""
+    """Steps in the order in which they run, and what is left to people."""
 
     steps: tuple[Step, ...]
     unplanned: tuple[Unplanned, ...]
-    kept: tuple[str, ...]
 
 
 def propose(reversals: Iterable[Reversal], live: Live) -> Proposal:
@@ -42,7 +41,6 @@ def propose(reversals: Iterable[Reversal], live: Live) -> Proposal:
     doomed = {reversal.key for reversal in wanted if reversal.key.name == "" and reversal.target is None}
     steps: list[Step] = []
     unplanned: list[Unplanned] = []
-    kept: list[str] = []
     for reversal in wanted:
         if _dies_with_parent(reversal.key, doomed):
             continue
@@ -52,8 +50,7 @@ def propose(reversals: Iterable[Reversal], live: Live) -> Proposal:
             steps.append(outcome)
         elif isinstance(outcome, Unplanned):
             unplanned.append(outcome)
-        kept.extend(_kept(reversal))
-    return Proposal(ordered(steps), tuple(unplanned), tuple(dict.fromkeys(kept)))
+    return Proposal(ordered(steps), tuple(unplanned))
 
 
 def _dies_with_parent(key: SettingKey, doomed: set[SettingKey]) -> bool:
@@ -67,13 +64,6 @@ def _with_its_maker(reversal: Reversal, doomed: set[SettingKey]) -> Reversal:
     """What hangs on a resource that the actor made did not exist before it, whatever else is unknown."""
     made = any(key[:2] == reversal.key[:2] and key.resource == reversal.key.resource for key in doomed)
     return replace(reversal, target=None, source=Source.RECORD) if made and isinstance(reversal.target, Unknown) else reversal
-
-
-def _kept(reversal: Reversal) -> list[str]:
-    return [
-        f"{entry.record.event_name} of {entry.record.identity.label} at {entry.record.time:%H:%M:%S} on {reversal.key}"
-        for entry in reversal.since
-    ]
 
 
 def _planned(reversal: Reversal, live: Observed | Unread | None) -> Step | Unplanned | None:

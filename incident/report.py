@@ -77,7 +77,6 @@ def report(lines: Sequence[Line]) -> Report:
     proof, actor = _last(lines, Kind.PROOF), _last(lines, Kind.ACTOR)
     plans = [Plan.model_validate(line.body["plan"]) for line in lines if line.kind == Kind.PLAN]
     outcomes = [line for line in lines if line.kind == Kind.OUTCOME]
-    last_restore = next((plan for plan in reversed(plans) if plan.unplanned or plan.steps), None)
     received = lines[0].at
     return Report(
         incident=opened.incident,
@@ -87,7 +86,7 @@ def report(lines: Sequence[Line]) -> Report:
         actor=dict(actor.body) if actor else {},
         done=tuple(_done(line, plans) for line in outcomes),
         unplanned=tuple(_unplanned(plans)),
-        kept=tuple(dict.fromkeys(kept for plan in plans for kept in plan.kept)) if last_restore else (),
+        kept=tuple(dict.fromkeys(kept for plan in plans for kept in plan.kept)),
         regions=tuple(_regions(lines)),
         decisions=tuple(dict(line.body) for line in lines if line.kind == Kind.DECISION),
         evidence=tuple(dict(line.body) for line in lines if line.kind == Kind.EVIDENCE),

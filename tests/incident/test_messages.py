@@ -45,7 +45,9 @@ def test_a_question_keeps_slacks_limits_however_large_the_plan(count):
 
 
 def test_the_form_says_what_cannot_be_taken_back_and_what_was_wrong():
-    form = messages.approval_form(plan(step(setting("volume", "v"), expects={}, irreversible="it is gone", title=HOSTILE)), ASKED, "too old")
+    form = messages.approval_form(
+        plan(step(setting("volume", "v"), expects={}, irreversible="it is gone", title=HOSTILE)), ASKED, "too old"
+    )
     assert "Cannot be taken back" in form
     assert "too old" in form
     assert "<img" not in form
