@@ -75,6 +75,7 @@ def create_app(settings: Settings, ledger: Ledger, start: Start, slack: ASGIApp 
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
+        doors.close()
 
     routes: list[Route | Mount] = [
         Route("/webhooks/guardduty", doors.guardduty, methods=["POST"]),
@@ -135,6 +136,10 @@ class _Doors:
         self._under_way -= 1
         if not work.cancelled() and work.exception() is None and work.result().outcome == "accepted":
             self._dispatcher.nudge()
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._writers.shutdown()
 
     async def health(self, request: Request) -> Response:
         """Whether the process lives."""

@@ -1,0 +1,71 @@
+"""The doors, open on a real port of this machine, over the real ledger."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from starlette.types import ASGIApp
+
+from gateway.app import Settings, create_app
+from gateway.dispatcher import Start
+from tasks.ledger import Ledger
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "incident")]
+
+Open = Callable[..., httpx.Client]
+
+
+class Runs:
+    """Stands for Prefect: writes the `run` line once for an incident, and can be made to fail."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.asked: list[str] = []
+        self.failing: set[str] = set()
+
+    async def __call__(self, incident: str, finding: object, line: object) -> None:
+        self.asked.append(incident)
+        if incident in self.failing or "*" in self.failing:
+            raise ConnectionError("Prefect is away")
+        self._ledger.append(incident, "run", "run", {"flow_run": "00000000-0000-0000-0000-000000000000"})
+
+
+@pytest.fixture
+def runs(ledger: Ledger) -> Runs:
+    return Runs(ledger)
+
+
+@pytest.fixture
+def open_doors(ledger: Ledger, runs: Runs, tmp_path: Path, wait_until: Callable[..., None]) -> Iterator[Open]:
+    """Opens the doors and answers a client for them; both are closed when the test ends."""
+    opened: list[tuple[uvicorn.Server, threading.Thread, httpx.Client]] = []
+
+    def open_(*, start: Start | None = None, slack: ASGIApp | None = None, **settings: object) -> httpx.Client:
+        chosen = {"webhook_keys": ("current-key", "next-key"), "reports": tmp_path / "reports", "poll_seconds": 0.05} | settings
+        app = create_app(Settings(**chosen), ledger, start or runs, slack=slack)
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="on"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        wait_until(lambda: server.started, 10, "opening the doors")
+        port = server.servers[0].sockets[0].getsockname()[1]
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False)
+        opened.append((server, thread, client))
+        return client
+
+    yield open_
+    for server, thread, client in opened:
+        client.close()
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive(), "the doors did not close"
+
+
+@pytest.fixture
+def doors(open_doors: Open) -> httpx.Client:
+    return open_doors()
