@@ -162,7 +162,7 @@ class Application:
             log.debug("moto failed on %s:%s\n%s", call.service, call.operation, traceback.format_exc())
             message = f"{call.service}:{call.operation} failed in the emulator: {type(e).__name__}: {e}"
             raise AwsError("InternalError", message, 500) from e
-        if got["status"] == 404 and not body.strip():
+        if got["status"] in (404, 405) and (not body.strip() or b"<!doctype html>" in body.lower()):
             raise not_emulated(call.service, call.operation)
         return Answer(got["status"], got["headers"], body)
 

@@ -77,7 +77,7 @@ class Range:
         server = make_server(self.config.host, self.config.port, self.app, threaded=True, request_handler=_QuietHandler)
         server.daemon_threads = True  # type: ignore[attr-defined]
         self._server = server
-        self._thread = threading.Thread(target=server.serve_forever, name="range", daemon=True)
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="range", daemon=True)
         self._thread.start()
         return self
 

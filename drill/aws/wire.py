@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import re
 import uuid
-import warnings
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -18,6 +17,7 @@ from urllib.parse import parse_qsl
 import botocore.session
 from botocore import parsers as botocore_parsers
 from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
+from moto.core.errors import COMMON_ERROR_CODES
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol
 from moto.core.routing import get_service_router
@@ -45,9 +45,6 @@ HOME_IF_GLOBAL = {"aws-global": "us-east-1"}
 _CLASSIC_LOAD_BALANCING = "2012-06-01"
 
 _session = botocore.session.get_session()
-
-# moto warns of every error code that a service's model does not list; most real codes are not listed.
-warnings.filterwarnings("ignore", message=r"Exception\(AwsError\)")
 
 
 @cache
@@ -177,6 +174,9 @@ def success(call: Call, result: dict[str, Any]) -> Answer:
 
 def refusal(call: Call, error: AwsError) -> Answer:
     """Serialize an error by the call's protocol."""
+    if error.code not in COMMON_ERROR_CODES:
+        # moto warns of codes that a service's model does not list, which is most of the real ones.
+        COMMON_ERROR_CODES.append(error.code)
     answer = _serialize(call, error)
     return Answer(error.status, answer.headers, answer.body)
 

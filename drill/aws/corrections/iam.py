@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from moto.core.responses import EmptyResult
@@ -14,6 +17,30 @@ from drill.aws.corrections.base import corrects
 
 def correct() -> None:
     """The corrections of this module are in place once it is imported."""
+
+
+@cache
+def _aws_policies(partition_region: str) -> list[Any]:
+    templates: list[Any] = []
+    templates += _init_aws_policies.moto(_Nobody(partition_region))
+    return templates
+
+
+@dataclass(frozen=True)
+class _Nobody:
+    """Stands for an account while AWS's own policies are read."""
+
+    region_name: str
+    account_id: str = ""
+
+
+@corrects(IAMBackend)
+def _init_aws_policies(self: Any) -> list[Any]:
+    """moto reads its 1,500 AWS policies anew for every account and reset; they are copied from one reading instead."""
+    policies = [copy(template) for template in _aws_policies(self.region_name)]
+    for policy in policies:
+        policy.account_id = self.account_id
+    return policies
 
 
 @corrects(IAMBackend)

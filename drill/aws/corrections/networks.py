@@ -11,12 +11,21 @@ from moto.ec2.models.subnets import SubnetBackend
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.elastic_ip_addresses import ElasticIPAddresses
 from moto.ec2.responses.vpc_peering_connections import VPCPeeringConnections
+from moto.ec2.utils import EC2_RESOURCE_TO_PREFIX
 
 from drill.aws.corrections.base import corrects, refuse
 
+_PREFIXES = {
+    "traffic-mirror-filter": "tmf",
+    "traffic-mirror-filter-rule": "tmfr",
+    "traffic-mirror-session": "tms",
+    "traffic-mirror-target": "tmt",
+}
+
 
 def correct() -> None:
-    """The corrections of this module are in place once it is imported."""
+    """The rest of this module is in place once it is imported; the ids of traffic mirrors have prefixes of moto's own."""
+    EC2_RESOURCE_TO_PREFIX.update({k: v for k, v in _PREFIXES.items() if k in EC2_RESOURCE_TO_PREFIX})
 
 
 def _interfaces(backend: Any, vpc_id: str) -> list[Any]:

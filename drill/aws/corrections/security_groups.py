@@ -158,7 +158,7 @@ def _authorize(self: Any, way: str) -> ActionResult:
             group, len(present), [r.ip_range for r in added], None, egress=way == "egress"
         )
         setattr(group, f"{way}_rules", [*present, *added])
-    return ActionResult({"Return": True, "SecurityGroupRules": added})
+    return ActionResult({"Return": True, "SecurityGroupRules": [_shown(rule) for rule in added]})
 
 
 @corrects(SecurityGroups)
@@ -201,6 +201,7 @@ def _revoke(self: Any, way: str) -> ActionResult:
 
 
 def _revoked(rule: SecurityGroupRule) -> dict[str, Any]:
+    """A rule as a revocation answers it: the peer group plainly, and nobody's account."""
     shown = {
         "SecurityGroupRuleId": rule.id,
         "GroupId": rule.group_id,
@@ -215,6 +216,20 @@ def _revoked(rule: SecurityGroupRule) -> dict[str, Any]:
         "Description": rule.description,
     }
     return {k: v for k, v in shown.items() if v is not None}
+
+
+def _shown(rule: SecurityGroupRule) -> dict[str, Any]:
+    """A rule as an authorization answers it; moto leaves out the owner and the ports of all traffic."""
+    shown = _revoked(rule) | {"GroupOwnerId": rule.owner_id}
+    peer = shown.pop("ReferencedGroupId", None)
+    if peer:
+        shown["ReferencedGroupInfo"] = {"GroupId": peer, "UserId": rule.source_group.get("UserId", rule.owner_id)}
+    if rule.get_tags():
+        shown["Tags"] = rule.get_tags()
+    return shown
+
+
+SecurityGroupRule.group_owner_id = property(lambda rule: rule.owner_id)  # type: ignore[attr-defined]
 
 
 @corrects(SecurityGroups)

@@ -67,6 +67,8 @@ _SENSITIVE_REQUEST = {
     "ModifyInstanceAttribute": ("userData", "value"),
     "RunInstances": ("userData",),
 }
+# Answers that have a return value besides what the API model shows.
+_RETURN_TOO = {"CreateSecurityGroup"}
 _SENSITIVE_RESPONSE = {"keyMaterial", "customerGatewayConfiguration", "passwordData"}
 
 
@@ -138,7 +140,7 @@ def response(operation: str, shape: Shape | None, body: bytes, request_id: str) 
     out: dict[str, Any] = {"requestId": request_id}
     read = _read(root, shape)
     out.update({k: v for k, v in read.items() if k != "requestId"} if isinstance(read, dict) else {})
-    if shape is None or not (set(out) - {"requestId"}):
+    if shape is None or not (set(out) - {"requestId"}) or operation in _RETURN_TOO:
         out["_return"] = True
     return out
 

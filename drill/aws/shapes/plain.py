@@ -54,7 +54,7 @@ def _value(service: str, shape: Shape, value: Any) -> Any:
         return [_value(service, shape.member, entry) for entry in value]
     if isinstance(shape, MapShape):
         return {str(k): _value(service, shape.value, v) for k, v in value.items()}
-    return _scalar(value)
+    return _scalar(service, value)
 
 
 def _key(service: str, member: str) -> str:
@@ -69,10 +69,11 @@ def _member(service: str, member: str, shape: Shape, value: Any) -> Any:
     return _value(service, shape, value)
 
 
-def _scalar(value: Any) -> Any:
+def _scalar(service: str, value: Any) -> Any:
     if isinstance(value, datetime):
         moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return moment.strftime("%b %-d, %Y, %-I:%M:%S %p")
+        # Java's dates: older services are without the second comma.
+        return moment.strftime("%b %-d, %Y %-I:%M:%S %p" if service == "iam" else "%b %-d, %Y, %-I:%M:%S %p")
     if isinstance(value, str | int | float | bool) or value is None:
         return value
     return str(value)
