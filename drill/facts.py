@@ -167,10 +167,14 @@ def _on(kind: str, resource: str) -> str:
     return f"@{kind}|{resource}"
 
 
+_PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6"}
+
+
 def ports(protocol: str, low: Any, high: Any) -> str:
     """A protocol with its ports as people write it."""
     if protocol == "-1":
         return "all traffic"
+    protocol = _PROTOCOLS.get(protocol, protocol)
     if low in (None, -1) and high in (None, -1):
         return protocol
     return f"{protocol} {low}" if low == high else f"{protocol} {low}-{high}"
@@ -231,7 +235,7 @@ def _network_acl(item: Item, ident: str) -> _Pairs:
         if icmp:
             what += f" type {icmp.get('Type')} code {icmp.get('Code')}"
         cidr = entry.get("CidrBlock") or entry.get("Ipv6CidrBlock")
-        yield ident, f"{way} entry {entry['RuleNumber']}", f"{entry['RuleAction']} protocol {what} {cidr}"
+        yield ident, f"{way} entry {entry['RuleNumber']}", f"{entry['RuleAction']} {what} {cidr}"
     for association in item.get("Associations", []):
         yield _on("subnets", association["SubnetId"]), "network ACL", ident
 
