@@ -1,31 +1,36 @@
 # Two commands matter: `make demo` and `make test`. Each sets itself up.
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.set-up
+# The stamp's name carries what it stands for, so that a change of either file, and only that, sets up again.
+INPUTS := $(shell cat requirements.lock pyproject.toml | cksum | tr -d ' ')
+STAMP := $(VENV)/.set-up-$(INPUTS)
 PYTHON ?= $(shell for candidate in python3.11 python3.12 python3.13 python3; do \
 	command -v $$candidate >/dev/null 2>&1 && $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$candidate && break; done)
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST_WORKERS ?= 2
+PYTEST_ARGS ?=
 
 .PHONY: setup demo test test-fast lint format lock clean
 
 setup: $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP):
 	@test -n "$(PYTHON)" || { echo "countermand needs Python 3.11 or newer; install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "Setting up $(VENV) with $(PYTHON) (a few minutes the first time)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $(STAMP)
+	@echo "Setting up $(VENV) with $(PYTHON) (about a minute the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.set-up*
+	@touch $@
 
 demo: setup
 	@$(BIN)/countermand demo $(if $(INTERACTIVE),--interactive)
 
 test: setup
-	$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest tests $(PYTEST_ARGS)
 
 test-fast: setup
-	$(BIN)/python -m pytest tests -m "not slow and not browser and not postgres" -n $(PYTEST_WORKERS)
+	@$(BIN)/python -m pytest tests -m "not slow and not browser and not postgres" -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
@@ -43,4 +48,4 @@ lock: setup
 		--no-annotate pyproject.toml --group dev --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis test-artifacts
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-artifacts
