@@ -17,6 +17,7 @@ from incident.investigation import Investigation, investigate
 from incident.ledger import Kind
 from incident.record import Record
 from incident.settings import PriorValue, SettingKey
+from tasks.aws import principal_of
 from tasks.cloudtrail import distinct
 from tasks.work import Looked, in_thread, look_up, post
 
@@ -42,8 +43,8 @@ async def scope(incident: str, round_: int = 1) -> str:
     looked = await asyncio.gather(*(_neighbours(case, actor, place, theirs) for place in touched))
     answers = [answer for group in looked for answer in group]
     everyone = distinct([record for answer in answers for record in answer.records][::-1] + theirs[::-1])
-    own = {case.hands.aws.own_access_key(place.account) for place in touched}
-    kept = [record for record in everyone if record.identity.access_key not in own]
+    own = {await in_thread(case.hands.aws.own_principal, account) for account in {place.account for place in touched}}
+    kept = [record for record in everyone if principal_of(record.identity.arn) not in own]
     about = "every record on what the actor changed, other people's included, without our own calls"
     case.hands.evidence.keep_json(incident, f"records/look-{round_}.json", [dict(record.raw) for record in kept], about)
     _keep_gaps(case, round_, answers)

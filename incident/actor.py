@@ -82,6 +82,11 @@ class Actor:
             return self
         return replace(self, credentials={**self.credentials, credential.access_key: credential})
 
+    def with_issue_time(self, access_key: str, issued: str) -> Actor:
+        """The actor with the time at which a credential was handed out."""
+        known = replace(self.credentials[access_key], issued=issued)
+        return replace(self, credentials={**self.credentials, access_key: known})
+
     def to_json(self) -> dict[str, Any]:
         return {
             "since": self.since.isoformat() if self.since else None,
@@ -162,6 +167,7 @@ def origin(actor: Actor, records: Iterable[Record], remote_ips: frozenset[str]) 
         parent = record.identity.access_key
         if credential is None or credential.access_key not in actor.credentials or not parent:
             continue
+        actor = actor.with_issue_time(credential.access_key, credential.issued)
         link = Link.PROVED if record.source_ip in remote_ips else Link.SUSPECTED
         how = f"it called {record.event_name} that gave {credential.access_key}, from {record.source_ip}"
         kind = "role" if record.identity.type == "AssumedRole" else "user"

@@ -38,9 +38,8 @@ class Investigation:
 
 def _in_words(entry: Entry) -> str:
     key, record = entry.key, entry.record
-    setting = (
-        f"{key.kind.replace('-', ' ')} {key.name} in {key.resource}" if key.name else f"{key.kind.replace('-', ' ')} {key.resource}"
-    )
+    kind = key.kind.replace("-", " ")
+    setting = f"{kind} {key.name} in {key.resource}" if key.name else f"{kind} {key.resource}"
     return f"{setting} ({key.region}): {record.event_name} by {record.identity.label} at {record.time:%H:%M:%S}"
 
 

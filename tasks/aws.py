@@ -142,6 +142,15 @@ class Aws:
         credentials = self._session(account).get_credentials()
         return credentials.access_key if credentials else ""
 
+    def own_principal(self, account: str) -> str:
+        """The ARN under which our own calls appear in an account: of the role without its session, or of the user.
+
+        Raises:
+            AwsError: STS does not say who we are.
+        """
+        arn = str(self.call(account, self.config.home_region, "sts", "GetCallerIdentity", {})["Arn"])
+        return principal_of(arn)
+
     def _session(self, account: str) -> boto3.Session:
         with self._lock:
             if account not in self._sessions:
@@ -163,6 +172,11 @@ class Aws:
         }
         granted = self.call(own, self.config.home_region, "sts", "AssumeRole", parameters)["Credentials"]
         return boto3.Session(granted["AccessKeyId"], granted["SecretAccessKey"], granted["SessionToken"])
+
+
+def principal_of(arn: str) -> str:
+    """A session's ARN without the session's name, so that every session of a role has the same principal."""
+    return arn.rpartition("/")[0] if ":assumed-role/" in arn else arn
 
 
 def observe(aws: Aws, family: Family, key: SettingKey) -> Observed | Unread | None:

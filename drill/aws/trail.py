@@ -198,7 +198,8 @@ def _user_name(record: Record) -> str:
     identity = record["userIdentity"]
     if identity["type"] == "Root":
         return "root"
-    return str(identity.get("userName") or identity["arn"].rsplit("/", 1)[-1])
+    # A caller from another account appears without its ARN.
+    return str(identity.get("userName") or identity.get("arn", "").rsplit("/", 1)[-1])
 
 
 def _resources(record: Record) -> list[dict[str, str]]:

@@ -67,12 +67,23 @@ class Exercise:
         interactive: whether a person at the keyboard approves; then everything stays up until they stop it.
         json_out: where the verdict goes.
         dump: the folder for the range's state before, during and after.
+        start_worker: starts what runs the flows.
     """
 
-    def __init__(self, file: Path, *, interactive: bool, json_out: Path | None, dump: Path | None, console: Console) -> None:
+    def __init__(
+        self,
+        file: Path,
+        *,
+        interactive: bool,
+        json_out: Path | None,
+        dump: Path | None,
+        console: Console,
+        start_worker: Callable[[Stack], None] = Stack.start_worker,
+    ) -> None:
         self.scenario: Scenario = load(file)
         self.interactive, self.json_out, self.dump = interactive, json_out, dump
         self.console = console
+        self._start_worker = start_worker
         self._started = time.monotonic()
 
     def run(self) -> int:
@@ -117,7 +128,7 @@ class Exercise:
             stack.wait_for("prefect-server", f"{stack.prefect_url}/api/health")
             self._say(f"Prefect at {stack.prefect_url}")
             stack.deploy()
-            stack.start_worker()
+            self._start_worker(stack)
             stack.start_gateway()
             self._say(f"Gateway at {stack.gateway_url}, worker on pool countermand; deployed: respond, sweep, drill")
             yield Parts(aws, slack, stack, stage, hands)

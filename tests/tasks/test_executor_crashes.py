@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from incident.planner import propose
 from incident.policy import Policy, Responder
 from incident.record import Record
 from incident.resources.compute import INSTANCE
+from incident.resources.evidence import EVIDENCE_SNAPSHOTS
+from incident.settings import Observed, SettingKey, canonical
 from tasks.approvals import Approvals
 from tasks.aws import Aws, observe
 from tasks.config import AwsConfig
@@ -51,20 +54,22 @@ class World:
         ours = [call for call in done if "CountermandResponder" in str(call["principal"])]
         return sorted((call["region"], call["operation"], _shape(call["params"])) for call in ours)
 
-    def settings(self) -> dict[str, object]:
+    def settings(self) -> list[str]:
+        """Every setting of the plans as a read shows it; ids differ from one world to the next."""
         aws = Aws(AwsConfig(accounts=(self.aws.account,), endpoint_url=self.aws.url))
-        keys = [step.key for plan in self.plans for step in plan.steps if step.key.kind != "evidence-snapshots"]
-        found = {_kind(key): observe(aws, family_for_kind(key.kind), key) for key in keys}
-        return {name: getattr(value, "value", value) for name, value in found.items()}
+        keys = [step.key for plan in self.plans for step in plan.steps if step.key.kind != EVIDENCE_SNAPSHOTS]
+        return sorted(_without_ids(aws, key) for key in keys)
+
+
+def _without_ids(aws: Aws, key: SettingKey) -> str:
+    found = observe(aws, family_for_kind(key.kind), key)
+    value = found.value if isinstance(found, Observed) else found
+    return re.sub(r"-[0-9a-f]{8,17}\b", "-*", f"{key.region} {key.kind} {key.name} {canonical(value)}")
 
 
 def _shape(params: object) -> str:
     """Ids differ from one world to the next; how often each call was made must not."""
     return ",".join(sorted(params)) if isinstance(params, dict) else ""
-
-
-def _kind(key) -> str:
-    return f"{key.region} {key.kind} {key.name}"
 
 
 def attacked(aws: Range, folder: Path, name: str = "network-takeover") -> World:
@@ -133,7 +138,7 @@ def _approve(ledger_url: str, plans: list[Plan]) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> tuple[int, list, dict]:
+def undisturbed(tmp_path_factory) -> tuple[int, list, list]:
     """How it goes when nothing is killed: the number of boundaries, the calls, the end."""
     with Range(range_config(load("network-takeover"), snapshot_seconds=1)) as aws:
         world = attacked(aws, tmp_path_factory.mktemp("undisturbed"))

@@ -1,0 +1,38 @@
+"""The flow's process killed after every call and every step of the demo's plans: the end is the same, and so are the calls."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from killing_worker import KillingWorker
+from rich.console import Console
+
+from gateway.practice.exercise import DEMO, Exercise
+from gateway.practice.stack import Stack
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_killed_at_every_boundary_of_the_demo_nothing_is_lost_or_done_twice(tmp_path):
+    workers: list[KillingWorker] = []
+
+    def start(stack: Stack) -> None:
+        workers.append(KillingWorker(stack))
+        workers[-1].start()
+
+    verdict_file = tmp_path / "verdict.json"
+    console = Console(file=(tmp_path / "log").open("w"), width=200)
+    exercise = Exercise(DEMO, interactive=False, json_out=verdict_file, dump=None, console=console, start_worker=start)
+    assert exercise.run() == 0, (tmp_path / "log").read_text()
+    workers[0].stop()
+    verdict = json.loads(verdict_file.read_text())
+    steps = verdict["steps"]
+    assert workers[0].kills == 2 * len(steps)
+    assert {step["outcome"] for step in steps} == {"done"}
+    assert len(verdict["calls"]) == len(steps)
+    assert max(Counter(step["id"] for step in steps).values()) == 1
+    assert verdict["restored"]
+    assert verdict["leftovers"] == []
+    assert verdict["claimed"]["complete"]
