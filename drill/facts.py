@@ -152,8 +152,32 @@ def _belongings(kind: str, items: list[Item]) -> _Pairs:
 # ---- the families -----------------------------------------------------------------------------------------------
 
 
+# What a nested part has that is made anew on every change.
+_NESTED_VOLATILE = {
+    "AssociationId", "AttachmentId", "AttachTime", "CidrBlockState", "Ipv6CidrBlockState", "LastStatusChange", "State",
+    "Status", "StatusMessage", "TrafficMirrorFilterRuleId",
+}  # fmt: skip
+
+
+def _stable(value: Any) -> Any:
+    """A value without its volatile parts, and without CIDR blocks that are no longer associated."""
+    if isinstance(value, dict):
+        return {k: _stable(v) for k, v in value.items() if k not in _NESTED_VOLATILE}
+    if isinstance(value, list):
+        return [_stable(v) for v in value if not _disassociated(v)]
+    return value
+
+
+def _disassociated(entry: Any) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    states = (entry.get("CidrBlockState"), entry.get("Ipv6CidrBlockState"))
+    return any(str((state or {}).get("State", "")).startswith("disassociat") for state in states)
+
+
 def _fields(item: Item, ident: str, without: set[str]) -> _Pairs:
-    for key, value in item.items():
+    for key, raw in item.items():
+        value = _stable(raw)
         if key not in _VOLATILE and key not in without and value != ident and value not in (None, [], {}, ""):
             yield ident, key, value
 

@@ -24,6 +24,7 @@ from drill.aws.config import RangeConfig, bootstrap_keys
 from drill.aws.range import Range
 from drill.client import RangeClient, boto_client
 from drill.dump import dump
+from drill.facts import Facts
 from drill.scenario import Scenario, ScenarioError, Step
 from drill.scenario_calls import substitute
 from drill.verdict import Effect, effects_between, flatten
@@ -197,13 +198,17 @@ class Stage:
         if not step.legitimate:
             self.happened.steps.append(self._perform(step))
             return
-        account = self.scenario.principals[step.principal].account
-        before = self._look(account, step.region)
+        before = self._look(step)
         self.happened.steps.append(self._perform(step))
-        self.happened.effects.extend(effects_between(before, self._look(account, step.region)))
+        self.happened.effects.extend(effects_between(before, self._look(step)))
 
-    def _look(self, account: str, region: str) -> Any:
-        return flatten(dump(self.range.url, [account], [region]))
+    def _look(self, step: Step) -> Facts:
+        """The network that a step can touch: its region, or for peerings everything."""
+        accounts: list[str] = [self.scenario.principals[step.principal].account]
+        regions: list[str] = [step.region]
+        if "peering" in step.method:
+            accounts, regions = list(self.scenario.account_ids), list(self.scenario.regions)
+        return flatten(dump(self.range.url, accounts, regions))
 
     def _perform(self, step: Step) -> Done:
         if step.after:

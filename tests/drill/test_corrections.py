@@ -297,6 +297,45 @@ def test_gateway_endpoints_can_be_deleted(ec2: Any, vpc: str, table: str) -> Non
     assert code_of(ec2.delete_vpc_endpoints, VpcEndpointIds=[ident]) == "InvalidVpcEndpointId.NotFound"
 
 
+def test_traffic_mirrors_can_be_taken_down(ec2: Any, vpc: str) -> None:
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    eni = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    chosen = ec2.create_traffic_mirror_filter()["TrafficMirrorFilter"]["TrafficMirrorFilterId"]
+    assert chosen.startswith("tmf-")
+    everything = {"DestinationCidrBlock": "0.0.0.0/0", "SourceCidrBlock": "0.0.0.0/0", "RuleNumber": 1, "RuleAction": "accept"}
+    made = ec2.create_traffic_mirror_filter_rule(TrafficMirrorFilterId=chosen, TrafficDirection="egress", **everything)
+    shown = ec2.describe_traffic_mirror_filters(TrafficMirrorFilterIds=[chosen])["TrafficMirrorFilters"][0]
+    assert [r["RuleNumber"] for r in shown["EgressFilterRules"]] == [1]
+    target = ec2.create_traffic_mirror_target(NetworkInterfaceId=eni)["TrafficMirrorTarget"]["TrafficMirrorTargetId"]
+    session = ec2.create_traffic_mirror_session(
+        NetworkInterfaceId=eni, TrafficMirrorTargetId=target, TrafficMirrorFilterId=chosen, SessionNumber=1
+    )["TrafficMirrorSession"]["TrafficMirrorSessionId"]
+    assert code_of(ec2.delete_traffic_mirror_filter, TrafficMirrorFilterId=chosen) == "TrafficMirrorFilterInUse"
+    assert code_of(ec2.delete_traffic_mirror_target, TrafficMirrorTargetId=target) == "TrafficMirrorTargetInUse"
+    ec2.delete_traffic_mirror_session(TrafficMirrorSessionId=session)
+    rule = made["TrafficMirrorFilterRule"]["TrafficMirrorFilterRuleId"]
+    assert code_of(ec2.delete_traffic_mirror_filter_rule, TrafficMirrorFilterRuleId=rule) == ""
+    assert code_of(ec2.delete_traffic_mirror_filter, TrafficMirrorFilterId=chosen) == ""
+    assert code_of(ec2.delete_traffic_mirror_target, TrafficMirrorTargetId=target) == ""
+
+
+def test_routes_propagate_from_an_attached_gateway(ec2: Any, vpc: str, table: str) -> None:
+    gateway = ec2.create_vpn_gateway(Type="ipsec.1")["VpnGateway"]["VpnGatewayId"]
+    assert code_of(ec2.enable_vgw_route_propagation, GatewayId=gateway, RouteTableId=table) == "Gateway.NotAttached"
+    ec2.attach_vpn_gateway(VpnGatewayId=gateway, VpcId=vpc)
+    ec2.enable_vgw_route_propagation(GatewayId=gateway, RouteTableId=table)
+    assert ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["PropagatingVgws"] == [{"GatewayId": gateway}]
+    ec2.disable_vgw_route_propagation(GatewayId=gateway, RouteTableId=table)
+    assert ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0].get("PropagatingVgws", []) == []
+
+
+def test_a_second_cidr_block_comes_and_goes_with_its_local_routes(ec2: Any, vpc: str, table: str) -> None:
+    made = ec2.associate_vpc_cidr_block(VpcId=vpc, CidrBlock="10.5.0.0/16")["CidrBlockAssociation"]["AssociationId"]
+    assert _route(ec2, table, "10.5.0.0/16")["GatewayId"] == "local"
+    ec2.disassociate_vpc_cidr_block(AssociationId=made)
+    assert _route(ec2, table, "10.5.0.0/16") is None
+
+
 # ---- instances, snapshots, IAM ----------------------------------------------------------------------------------
 
 

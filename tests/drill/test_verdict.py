@@ -133,6 +133,15 @@ def test_the_responders_own_resources_and_tags_are_left_out() -> None:
     assert _told(_dump(), anew, ours="countermand") == []
 
 
+def test_a_cidr_block_that_came_and_went_leaves_no_difference() -> None:
+    kept = {"CidrBlock": "10.0.0.0/16", "AssociationId": "vpc-cidr-assoc-1", "CidrBlockState": {"State": "associated"}}
+    gone = {"CidrBlock": "10.5.0.0/16", "AssociationId": "vpc-cidr-assoc-2", "CidrBlockState": {"State": "disassociated"}}
+    before = _dump(vpcs=[{"VpcId": "vpc-1", "CidrBlockAssociationSet": [kept]}])
+    assert _told(before, _dump(vpcs=[{"VpcId": "vpc-1", "CidrBlockAssociationSet": [gone, kept]}])) == []
+    back = {**gone, "CidrBlockState": {"State": "associated"}}
+    assert len(_told(before, _dump(vpcs=[{"VpcId": "vpc-1", "CidrBlockAssociationSet": [back, kept]}]))) == 1
+
+
 # ---- legitimate work --------------------------------------------------------------------------------------------
 
 

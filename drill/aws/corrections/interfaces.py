@@ -103,6 +103,15 @@ def modify_network_interface_attribute(
 
 
 @corrects(NetworkInterfaceBackend)
+def assign_ipv6_addresses(self: Any, eni_id: str, *args: Any, **kwargs: Any) -> NetworkInterface:
+    """moto fails inside where the subnet has no IPv6 block."""
+    if not self.get_network_interface(eni_id).subnet.ipv6_cidr_block_associations:
+        raise refuse("InvalidParameterValue", f"The subnet of {eni_id} has no IPv6 CIDR block")
+    eni: NetworkInterface = assign_ipv6_addresses.moto(self, eni_id, *args, **kwargs)
+    return eni
+
+
+@corrects(NetworkInterfaceBackend)
 def delete_network_interface(self: Any, eni_id: str) -> None:
     """moto deletes attached interfaces."""
     eni = self.get_network_interface(eni_id)

@@ -137,25 +137,19 @@ def replace_route(
     return new
 
 
-@corrects(RouteBackend)
-def delete_route(
-    self: Any,
-    route_table_id: str,
-    destination_cidr_block: str | None,
-    destination_ipv6_cidr_block: str | None = None,
-    destination_prefix_list_id: str | None = None,
-) -> Route:
-    """moto deletes local routes."""
-    table = self.get_route_table(route_table_id)
-    destination = destination_cidr_block or destination_ipv6_cidr_block or destination_prefix_list_id or ""
-    route = _find(table, destination if destination.startswith("pl-") else canonical_cidr(destination))
+@corrects(RouteTables)
+def delete_route(self: Any) -> ActionResult:
+    """moto deletes local routes, and looks for CIDRs as given."""
+    table = self.ec2_backend.get_route_table(self._get_param("RouteTableId"))
+    cidr = self._get_param("DestinationCidrBlock") or self._get_param("DestinationIpv6CidrBlock")
+    destination = canonical_cidr(cidr) if cidr else self._get_param("DestinationPrefixListId")
+    route = _find(table, destination)
     if route is None:
-        raise InvalidRouteError(route_table_id, destination)
+        raise InvalidRouteError(table.id, destination)
     if route.local:
-        message = f"cannot remove local route {destination} in route table {route_table_id}"
-        raise refuse("InvalidParameterValue", message)
+        raise refuse("InvalidParameterValue", f"cannot remove local route {destination} in route table {table.id}")
     del table._routes[route.id]
-    return route
+    return ActionResult({})
 
 
 @corrects(RouteBackend)
