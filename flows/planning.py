@@ -59,7 +59,9 @@ async def plan_containment(incident: str, round_: int = 1) -> str:
     actor, now = case.actor(round_), case.hands.clock()
     live = await read_settings(list(wanted_settings(actor, now)))
     steps, unplanned = containment(actor, live, now)
-    plan = Plan(incident=incident, title="Contain the actor", steps=tuple(steps), unplanned=tuple(unplanned))
+    plan = Plan(
+        incident=incident, title="Contain the actor", because=_because(case), steps=tuple(steps), unplanned=tuple(unplanned)
+    )
     return _settle(case, CONTAIN, round_, plan)
 
 
@@ -79,6 +81,7 @@ async def plan_restoration(incident: str, round_: int = 1) -> str:
     plan = Plan(
         incident=incident,
         title="Remove what the actor made and restore the network" if round_ == 1 else "Addition after another look",
+        because=_because(case),
         steps=steps,
         unplanned=(*proposal.unplanned, *found.not_undone, *(evidence.unplanned if evidence else ())),
         kept=found.kept,
@@ -100,6 +103,17 @@ def _as_it_stands(reversal: Reversal, renamed: dict[str, str], contained: dict[S
         reversal = replace(reversal, written=contained[reversal.key])
     resource = renamed.get(reversal.key.resource, reversal.key.resource)
     return replace(reversal, key=reversal.key._replace(resource=resource))
+
+
+def _because(case: Case) -> str:
+    """What happened, for the people who decide: the finding, the actor, and what they did."""
+    finding = case.finding
+    told = [f"GuardDuty reported {finding.type} ({finding.severity_word}) in account {finding.account}, {finding.region}."]
+    for phase in ("identify", "scope"):
+        done = case.hands.ledger.find(case.incident, f"phase:{phase}:1:done")
+        if done is not None:
+            told.append(f"{done.body['returned']}.")
+    return " ".join(told)
 
 
 async def _without_contained(case: Case, round_: int, steps: tuple[Step, ...]) -> tuple[Step, ...]:

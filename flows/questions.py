@@ -28,7 +28,7 @@ class PlanDecision(RunInput):
     """What a responder fills in. `look again` only wakes the run to read decisions that were made elsewhere."""
 
     decision: Literal["approve", "reject", "look again"] = Field(description="Reject stops the plan at once; one rejection wins.")
-    responder: str = Field(description="Your name as in the policy file.", max_length=80)
+    responder: str = Field(description="Your name as it stands in the policy file.", max_length=80)
     one_time_code: str = Field(description="The six digits that your authenticator shows for Countermand.", max_length=12)
     reason: str = Field(default="", description="Why. Needed to reject.", max_length=1000)
     strike_steps: str = Field(default="", description="Ids of steps that must not run, separated by spaces.", max_length=4000)
@@ -47,9 +47,7 @@ async def answered(hands: Hands, plan: Plan, asked: Asked) -> Standing:
         if standing is not Standing.WAITING:
             return standing
         form = await suspend_flow_run(
-            wait_for_input=PlanDecision.with_initial_data(
-                description=approval_form(plan, asked, problem), plan_digest=plan.digest, responder="", one_time_code=""
-            ),
+            wait_for_input=PlanDecision.with_initial_data(description=approval_form(plan, asked, problem), plan_digest=plan.digest),
             key=f"{asked.id}-{number}",
             timeout=_seconds_left(hands.clock(), asked) + _GRACE_SECONDS,
         )
@@ -80,14 +78,15 @@ def _taken(hands: Hands, plan: Plan, asked: Asked, form: PlanDecision) -> str:
     unknown = set(form.strike_steps.split()) - {step.id for step in plan.steps}
     if unknown:
         return f"the plan has no step {sorted(unknown)[0][:40]}"
-    wrong = hands.roster.check(form.responder, form.one_time_code)
+    responder = form.responder.strip()
+    wrong = hands.roster.check(responder, form.one_time_code)
     if wrong:
         return wrong
     try:
         hands.approvals.decide(
             plan.incident,
             asked.id,
-            person=form.responder,
+            person=responder,
             method="one-time-code",
             surface="prefect",
             answer=Answer(form.decision),

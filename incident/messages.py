@@ -97,7 +97,7 @@ def question(plan: Plan, asked: Asked, ui_url: str) -> tuple[str, Blocks]:
         lines.append(f"… and {len(plan.steps) - 12} more in the whole plan")
     blocks: Blocks = [
         header(f"Decision needed · {plan.title}"),
-        section(f"*{slack(summary_of(plan))}*"),
+        section(f"{slack(plan.because, 800)}\n*{slack(summary_of(plan))}*"),
         section("\n".join(lines)[:_SECTION_LIMIT] or "No step."),
     ]
     if plan.unplanned:
@@ -124,7 +124,11 @@ def approval_form(plan: Plan, asked: Asked, problem: str = "") -> str:
     if problem:
         parts.append(f"**Your last answer did not count:** {markdown(problem)}")
     parts.append(f"### {markdown(plan.incident)}: {markdown(plan.title)}")
-    parts.append(f"**{markdown(summary_of(plan))}.** Plan `{plan.short_digest}`, answer by {asked.expires_at:%Y-%m-%d %H:%M} UTC.")
+    if plan.because:
+        parts.append(f"**What happened:** {markdown(plan.because, 800)}")
+    parts.append(
+        f"**What will be done:** {markdown(summary_of(plan))}. Plan `{plan.short_digest}`, answer by {asked.expires_at:%Y-%m-%d %H:%M} UTC."
+    )
     parts.append(_steps_table(plan.steps))
     final = [step for step in plan.steps if step.irreversible]
     if final:

@@ -141,10 +141,11 @@ class Unplanned(_Frozen):
 
 
 class Plan(_Frozen):
-    """An ordered list of steps for one incident."""
+    """An ordered list of steps for one incident. `because` says in one or two sentences what happened."""
 
     incident: str
     title: str
+    because: str = ""
     steps: tuple[Step, ...]
     unplanned: tuple[Unplanned, ...] = ()
     kept: tuple[str, ...] = Field(default=(), description="other people's work on the same settings, left as it is")

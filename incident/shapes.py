@@ -27,8 +27,18 @@ _NAMES = {
 }
 """Keys that follow no rule."""
 
-_SETS_BY_NAME = frozenset({"cidrBlockAssociationSet", "ipv6CidrBlockAssociationSet"})
-"""Lists whose boto3 name keeps the `Set`."""
+_LISTS_BY_NAME = frozenset(
+    {
+        "cidrBlockAssociationSet",
+        "ipv6CidrBlockAssociationSet",
+        "cidrBlockSet",
+        "ipv6CidrBlockSet",
+        "unsuccessful",
+        "serviceType",
+        "vgwTelemetry",
+    }
+)
+"""Lists that boto3 calls by the same name, with neither the `Set` taken off nor a plural made."""
 
 
 def request(record: Record) -> dict[str, Any]:
@@ -93,7 +103,7 @@ def _name(key: str, *, is_list: bool) -> str:
     if key in _NAMES:
         return _NAMES[key]
     name = key[:1].upper() + key[1:]
-    if not is_list or key in _SETS_BY_NAME:
+    if not is_list or key in _LISTS_BY_NAME:
         return name
     return _plural(name.removesuffix("Set"))
 
@@ -101,7 +111,7 @@ def _name(key: str, *, is_list: bool) -> str:
 def _plural(name: str) -> str:
     if name.endswith(("ss", "x")):
         return name + "es"
-    if name.endswith("y"):
+    if name.endswith("y") and not name.endswith("ey"):
         return name[:-1] + "ies"
     return name if name.endswith("s") else name + "s"
 
