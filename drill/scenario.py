@@ -180,7 +180,10 @@ def _expect(source: Source, principals: dict[str, Principal]) -> dict[str, Any]:
             remedy = f"use one of {', '.join(sorted(_EXPECT))}"
             raise source.error(("expect", key), f"unknown key {key!r} in expect", remedy)
     _flag(source, ("expect", "restored"), True)
-    for i, name in enumerate(expect.get("actors", [])):
+    actors = expect.get("actors", [])
+    if not isinstance(actors, list):
+        raise source.error(("expect", "actors"), f"actors is {actors!r}", "write a list, as in [mallory]")
+    for i, name in enumerate(actors):
         if name not in principals:
             remedy = f"use one of {', '.join(principals)}"
             raise source.error(("expect", "actors", i), f"unknown principal {name!r}", remedy)

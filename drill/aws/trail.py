@@ -133,6 +133,9 @@ def make_record(call: Call, caller: Caller, answer: Answer) -> Record:
             "clientProvidedHostHeader": f"{call.signing_name}.{call.region}.amazonaws.com",
         },
     }
+    if call.operation == "AssumeRole":
+        arn = str(call.params.get("RoleArn", ""))
+        record["resources"] = [{"ARN": arn, "accountId": (arn.split(":") + [""] * 5)[4], "type": "AWS::IAM::Role"}]
     return record
 
 

@@ -106,16 +106,7 @@ def parse_call(environ: Environ, body: bytes, time: float) -> Call | None:
         operation_model = model.operation_model(operation)
     except (OperationNotFoundError, HTTPException, NotImplementedError, botocore.exceptions.UnknownServiceError) as e:
         raise AwsError("UnknownOperationException", f"no such operation: {signing_name} {request.path} ({e})", 404) from e
-    params = PROTOCOL_PARSERS[protocol](operation_model, map_type=dict).parse(
-        {
-            "method": request.method,
-            "values": request.values,
-            "headers": request.headers,
-            "body": body,
-            "url_path": request.path,
-            "url_params": uri_params,
-        }
-    )
+    params = _params(protocol, operation_model, request, body, uri_params)
     return Call(
         service=service,
         operation=operation,
@@ -131,6 +122,24 @@ def parse_call(environ: Environ, body: bytes, time: float) -> Call | None:
         environ=environ,
         body=body,
     )
+
+
+def _params(protocol: str, operation: OperationModel, request: Request, body: bytes, uri_params: dict[str, Any]) -> dict[str, Any]:
+    parser = PROTOCOL_PARSERS[protocol](operation, map_type=dict)
+    whole = {
+        "method": request.method,
+        "values": request.values,
+        "headers": request.headers,
+        "body": body,
+        "url_path": request.path,
+        "url_params": uri_params,
+    }
+    try:
+        params: dict[str, Any] = parser.parse(whole)
+    except Exception as e:
+        # Whatever a parser stumbles over, the caller has sent something that is not a request.
+        raise AwsError("MalformedQueryString", f"the request cannot be read: {type(e).__name__}: {e}", 400) from e
+    return params
 
 
 def _form(environ: Environ, body: bytes) -> dict[str, str]:

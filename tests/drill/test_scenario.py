@@ -96,6 +96,7 @@ WRONG: list[tuple[str, str, int, str]] = [
     ("Recon:IAMUser/TorIPCaller", "Recon", 21, "no finding type"),
     ("Recon:IAMUser/TorIPCaller", "Recon:EC2/Portscan", 21, "add instance"),
     ("expect: {restored: true}", "expect: {restord: true}", 22, "unknown key 'restord' in expect"),
+    ("expect: {restored: true}", "expect: {actors: mallory}", 22, "write a list, as in [mallory]"),
     ("expect: {restored: true}", "expect: {restored: true}\nname: again", 23, "'name' is given twice"),
     ("expect: {restored: true}", "expect: {restored: [}", 22, "not readable as YAML"),
     ("expect: {restored: true}", "delivery_lag: soon", 22, "a number and s, m, h or d"),
