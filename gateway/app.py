@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -37,6 +38,7 @@ _PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _log = logging.getLogger("countermand.gateway")
+Beside = Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +60,28 @@ class Settings:
     poll_seconds: float = 5.0
 
 
-def create_app(settings: Settings, ledger: Ledger, start: Start, slack: ASGIApp | None = None) -> Starlette:
+def create_app(
+    settings: Settings, ledger: Ledger, start: Start, slack: ASGIApp | None = None, beside: Sequence[Beside] = ()
+) -> Starlette:
     """The application.
 
     Args:
         start: starts an incident's run and writes its `run` line; it may be called again and must start it once.
         slack: the ASGI application that answers Slack, mounted at `/slack`.
+        beside: what runs for as long as the doors are open.
     """
     dispatcher = Dispatcher(ledger, start, settings.poll_seconds)
     doors = _Doors(settings, ledger, dispatcher)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        running = asyncio.create_task(dispatcher.run())
+        running = [asyncio.create_task(work()) for work in (dispatcher.run, *beside)]
         yield
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        for task in running:
+            task.cancel()
+        for task in running:
+            with suppress(asyncio.CancelledError):
+                await task
         doors.close()
 
     routes: list[Route | Mount] = [

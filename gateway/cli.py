@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from incident.messages import plain
+from incident.planner import brief
+
+if TYPE_CHECKING:
+    from incident.explain import Explanation
 
 app = typer.Typer(
     name="countermand",
@@ -46,25 +53,45 @@ def explain(
     from tasks.record_files import RecordFileError, read_records
 
     try:
-        explanations = [item.to_json() for item in explained(read_records(files))]
+        explanations = list(explained(read_records(files)))
     except RecordFileError as error:
         raise UserError(str(error)) from None
-    if as_json:
-        for item in explanations:
-            print(json.dumps(item, default=str))
-        return
-    table = Table("time", "event", "certainty", "settings", "undo", title=f"{len(explanations)} network changes")
     for item in explanations:
-        table.add_row(*(escape(cell) for cell in _explained_row(item)))
-    console.print(table)
+        if as_json:
+            print(json.dumps(item.to_json(), default=str))
+        else:
+            _print_explanation(item)
+    if not as_json:
+        counted = Counter(str(item.certainty.value) for item in explanations)
+        tally = ", ".join(f"{count} {certainty}" for certainty, count in sorted(counted.items())) or "none"
+        console.print(f"{len(explanations)} records that change the network or could not be read: {tally}", highlight=False)
 
 
-def _explained_row(item: dict[str, Any]) -> list[str]:
-    from incident.planner import brief
+_COLOURS = {"exact": "green", "needs-prior-state": "yellow", "not-invertible": "yellow", "not-understood": "red"}
 
-    settings = [f"{setting['key']}: {brief(setting['before'])} → {brief(setting['after'])}" for setting in item["settings"]]
-    undo = item["undo"] if isinstance(item["undo"], str) else "\n".join(call["operation"] for call in item["undo"])
-    return [str(item.get("eventTime", "")), str(item["eventName"]), str(item["certainty"]), "\n".join(settings), undo]
+
+def _print_explanation(item: Explanation) -> None:
+    """One record: when, what, by whom; then each setting, then the way back."""
+    record, certainty = item.record, str(item.certainty.value)
+    when, who = (f"{record.time:%Y-%m-%d %H:%M:%S}", record.identity.label) if record else ("", "")
+    colour = _COLOURS.get(certainty, "red")
+    head = f"{when} [bold]{escape(item.event_name)}[/bold] [{colour}]{certainty}[/{colour}] {escape(plain(who, 200))}"
+    console.print(head, soft_wrap=True, highlight=False)
+    for setting in item.settings:
+        shown = setting.to_json()
+        change = f"{_told(shown['before'])} → {_told(shown['after'])}"
+        console.print(f"    {escape(plain(shown['key'], 200))}: {escape(plain(change, 400))}", soft_wrap=True, highlight=False)
+    if isinstance(item.undo, str):
+        console.print(f"    no undo: {escape(plain(item.undo, 400))}", soft_wrap=True, highlight=False)
+    else:
+        calls = "; ".join(f"{call.operation} {brief(dict(call.parameters))}" for call in item.undo)
+        console.print(f"    undo: {escape(plain(calls, 800))}", soft_wrap=True, highlight=False)
+
+
+def _told(value: Any) -> str:
+    if value is None:
+        return "absent"
+    return "unknown" if value == {"unknown": True} else brief(value)
 
 
 @app.command()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-
-from gateway.runs import Runs, RunsUnavailable
+from gateway.waker import Waker
 from incident.approvals import Answer
 from incident.ledger import Kind
 from incident.messages import slack, summary_of
@@ -15,27 +13,22 @@ from tasks.ledger import Ledger
 from tasks.roster import Roster
 from tasks.work import in_thread
 
-_log = logging.getLogger("countermand.gateway")
-
 
 class SlackDecisions:
     """What the Slack door calls when somebody clicked; an answer that begins with `error: ` is shown as one."""
 
-    def __init__(self, ledger: Ledger, policy: Policy, approvals: Approvals, roster: Roster, runs: Runs) -> None:
-        self._ledger, self._policy, self._approvals, self._roster, self._runs = ledger, policy, approvals, roster, runs
+    def __init__(self, ledger: Ledger, policy: Policy, approvals: Approvals, roster: Roster, waker: Waker) -> None:
+        self._ledger, self._policy, self._approvals, self._roster, self._waker = ledger, policy, approvals, roster, waker
 
     async def decide(
         self, *, team: str, user: str, surface: str, approval_id: str, digest: str, decision: str, reason: str, code: str
     ) -> str:
-        """Record the decision and wake the run."""
+        """Record the decision; the waker wakes the run, so that Slack has its answer within its three seconds."""
         incident, _, question = approval_id.partition(":")
         problem = await in_thread(self._record, team, user, incident, question, digest, decision, reason, code)
         if problem:
             return f"error: {problem}"
-        try:
-            await self._runs.wake(incident, digest)
-        except RunsUnavailable as error:
-            _log.warning("%s: %s", incident, error)
+        self._waker.nudge()
         return f"Your answer counts: {decision} for plan {digest[:12]}."
 
     async def describe(self, approval_id: str) -> str:

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
 
-from gateway.app import Settings, create_app
+from gateway.app import Beside, Settings, create_app
 from gateway.clicks import SlackDecisions
 from gateway.runs import Runs
+from gateway.slack import bolt_app, run_socket_mode, slack_app
+from gateway.waker import Waker
 from tasks.config import Config
-from tasks.hands import Hands, wire
+from tasks.hands import wire
 
 
 def build_app(config: Config) -> Starlette:
-    """The ASGI application with every door that the configuration opens."""
+    """The ASGI application with every door that the configuration opens.
+
+    Slack comes in over Socket Mode where there is an app token and no signing secret, and over HTTP where there is one.
+    """
     hands = wire(config)
     runs = Runs(hands.ledger)
+    waker = Waker(hands.ledger, hands.approvals, runs)
     keys = tuple(key.get_secret_value() for key in config.gateway.webhook_keys)
     settings = Settings(webhook_keys=keys, reports=config.reports)
-    return create_app(settings, hands.ledger, runs.start, slack=_slack_door(config, hands, runs))
-
-
-def _slack_door(config: Config, hands: Hands, runs: Runs) -> ASGIApp | None:
-    secret, token = config.slack.signing_secret.get_secret_value(), config.slack.bot_token.get_secret_value()
-    if not secret or not token:
-        return None
-    from gateway.slack import slack_app
-
-    decisions = SlackDecisions(hands.ledger, hands.policy, hands.approvals, hands.roster, runs)
-    return slack_app(decisions, signing_secret=secret, bot_token=token, team=config.slack.team, base_url=config.slack.base_url)
+    token, signing_secret, app_token = (
+        secret.get_secret_value() for secret in (config.slack.bot_token, config.slack.signing_secret, config.slack.app_token)
+    )
+    decisions = SlackDecisions(hands.ledger, hands.policy, hands.approvals, hands.roster, waker)
+    options = {"signing_secret": signing_secret, "bot_token": token, "team": config.slack.team, "base_url": config.slack.base_url}
+    beside: list[Beside] = [waker.run]
+    if token and app_token and not signing_secret:
+        beside.append(lambda: run_socket_mode(bolt_app(decisions, **options), app_token))
+    door = slack_app(decisions, **options) if token and signing_secret else None
+    return create_app(settings, hands.ledger, runs.start, slack=door, beside=beside)

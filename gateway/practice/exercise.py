@@ -33,7 +33,7 @@ from gateway.practice.configuration import (
     practice_slack,
     use_responder_credentials,
 )
-from gateway.practice.people import Person, ScriptedResponders, resume_in
+from gateway.practice.people import Person, ScriptedResponders
 from gateway.practice.scoring import Times, show, verdict_of
 from gateway.practice.stack import Stack, StackFailed
 from incident.family import Scope
@@ -68,6 +68,7 @@ class Exercise:
         json_out: where the verdict goes.
         dump: the folder for the range's state before, during and after.
         start_worker: starts what runs the flows.
+        responders: who answers when nobody is at the keyboard.
     """
 
     def __init__(
@@ -79,11 +80,12 @@ class Exercise:
         dump: Path | None,
         console: Console,
         start_worker: Callable[[Stack], None] = Stack.start_worker,
+        responders: type[ScriptedResponders] = ScriptedResponders,
     ) -> None:
         self.scenario: Scenario = load(file)
         self.interactive, self.json_out, self.dump = interactive, json_out, dump
         self.console = console
-        self._start_worker = start_worker
+        self._start_worker, self._responders = start_worker, responders
         self._started = time.monotonic()
 
     def run(self) -> int:
@@ -179,13 +181,11 @@ class Exercise:
         alice, bob = (Person.enrolled(parts.hands.roster, name, user) for name, user in PEOPLE)
         if self.interactive:
             for person in (alice, bob):
-                self._say(f"One-time codes of {person.name}: countermand code {person.secret}")
-        resume = resume_in(f"{parts.stack.prefect_url}/api")
-        hands = parts.hands
-        scripted = ScriptedResponders(incident, hands.ledger, hands.approvals, (alice, bob), parts.slack.url, resume)
+                self._say(f"One-time codes of {person.name}: .venv/bin/countermand code {person.secret}")
+        responders = self._responders(incident, parts.hands, (alice, bob), parts.slack.url, parts.stack.prefect_url)
         if not self.interactive:
-            scripted.start()
-        return scripted
+            responders.start()
+        return responders
 
     def _follow(self, incident: str, parts: Parts, accepted: float) -> Times:
         """Show the ledger as it grows until the report is written.

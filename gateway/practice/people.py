@@ -6,10 +6,8 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
-from uuid import UUID
 
 import httpx
 import pyotp
@@ -17,8 +15,7 @@ import pyotp
 from gateway.practice.configuration import SLACK_CHANNEL
 from incident.approvals import Answer, Asked, Standing
 from incident.ledger import Kind
-from tasks.approvals import Approvals
-from tasks.ledger import Ledger
+from tasks.hands import Hands
 from tasks.roster import Roster
 
 _POLL_SECONDS = 0.25
@@ -46,23 +43,15 @@ class ScriptedResponders(threading.Thread):
     """Answers every open question: the first, third, … in Slack, the others through the Prefect API.
 
     Args:
-        slack_control: the practice Slack's control address.
-        resume: fills in the form of a run, as the Prefect UI does.
+        slack_url: the practice Slack, with its control doors.
+        prefect_url: the Prefect server.
     """
 
-    def __init__(
-        self,
-        incident: str,
-        ledger: Ledger,
-        approvals: Approvals,
-        people: tuple[Person, Person],
-        slack_control: str,
-        resume: Callable[[UUID, dict[str, str]], bool],
-    ) -> None:
+    def __init__(self, incident: str, hands: Hands, people: tuple[Person, Person], slack_url: str, prefect_url: str) -> None:
         super().__init__(name="responders", daemon=True)
-        self._incident, self._ledger, self._approvals = incident, ledger, approvals
+        self._incident, self._ledger, self._approvals = incident, hands.ledger, hands.approvals
         self._in_slack, self._in_prefect = people
-        self._slack_control, self._resume = slack_control, resume
+        self._slack_control, self._prefect_api = slack_url, f"{prefect_url}/api"
         self._done = threading.Event()
         self.problems: list[str] = []
 
@@ -107,7 +96,9 @@ class ScriptedResponders(threading.Thread):
             "strike_steps": "",
             "plan_digest": asked.digest,
         }
-        return "" if self._resume(UUID(str(line.body["flow_run"])), form) else "the run is not asleep yet"
+        answer = httpx.post(f"{self._prefect_api}/flow_runs/{line.body['flow_run']}/resume", json={"run_input": form}, timeout=30)
+        accepted = answer.is_success and answer.json().get("status") == "ACCEPT"
+        return "" if accepted else "the run is not asleep yet"
 
     def _click(self, asked: Asked) -> str:
         """The button in Slack, then the dialog that it opens."""
@@ -149,13 +140,3 @@ def _filled(view: dict[str, object], code: str) -> dict[str, dict[str, str]]:
             action = block["element"]["action_id"]
             values[block["block_id"]] = {action: code if re.search("code", f"{action} {block['block_id']}") else "drill"}
     return values
-
-
-def resume_in(api_url: str) -> Callable[[UUID, dict[str, str]], bool]:
-    """A function that fills in a run's form at a Prefect server."""
-
-    def resume(run: UUID, form: dict[str, str]) -> bool:
-        answer = httpx.post(f"{api_url}/flow_runs/{run}/resume", json={"run_input": form}, timeout=30)
-        return answer.is_success and answer.json().get("status") == "ACCEPT"
-
-    return resume

@@ -1,0 +1,1 @@
+"""The practice Slack: a Web API, interactivity and a page, as strict as the real ones."""

@@ -1,0 +1,63 @@
+"""Wakes the runs whose question was decided or has expired, for as long as they have not noticed.
+
+A decision is in the ledger before anybody is woken, so a wake that is lost only delays: the next look finds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from gateway.runs import Runs, RunsUnavailable
+from incident.approvals import Asked, Standing
+from incident.ledger import Kind
+from tasks.approvals import Approvals
+from tasks.ledger import Ledger, LedgerUnavailable
+
+_log = logging.getLogger("countermand.gateway")
+
+
+class Waker:
+    """Looks through the open questions every few seconds, and at once when nudged."""
+
+    def __init__(self, ledger: Ledger, approvals: Approvals, runs: Runs, every_seconds: float = 10.0) -> None:
+        self._ledger, self._approvals, self._runs, self._every = ledger, approvals, runs, every_seconds
+        self._nudged = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Look at once: somebody just decided."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        while True:
+            self._nudged.clear()
+            await self.look()
+            try:
+                await asyncio.wait_for(self._nudged.wait(), self._every)
+            except TimeoutError:
+                continue
+
+    async def look(self) -> None:
+        """Wake what has not noticed yet."""
+        try:
+            unnoticed = await asyncio.to_thread(self._unnoticed)
+        except LedgerUnavailable as error:
+            _log.warning("%s", error)
+            return
+        for incident, digest in unnoticed:
+            try:
+                await self._runs.wake(incident, digest)
+            except (RunsUnavailable, LedgerUnavailable) as error:
+                _log.warning("%s: %s", incident, error)
+
+    def _unnoticed(self) -> list[tuple[str, str]]:
+        """Incidents and plan digests whose question is no longer waiting, and whose run has not written so."""
+        found: list[tuple[str, str]] = []
+        for incident in self._ledger.incidents():
+            for line in self._ledger.lines(incident, Kind.QUESTION):
+                asked = Asked.model_validate(line.body)
+                noticed = self._ledger.find(incident, f"message:answer:{asked.id}") is not None
+                if not noticed and self._approvals.standing(incident, asked.id) is not Standing.WAITING:
+                    found.append((incident, asked.digest))
+        return found
