@@ -34,13 +34,21 @@ class _Nobody:
     account_id: str = ""
 
 
+@cache
+def _policies_of(account_id: str, region_name: str) -> list[Any]:
+    policies = [copy(template) for template in _aws_policies(region_name)]
+    for policy in policies:
+        policy.account_id = account_id
+    return policies
+
+
 @corrects(IAMBackend)
 def _init_aws_policies(self: Any) -> list[Any]:
-    """moto reads its 1,500 AWS policies anew for every account and reset; they are copied from one reading instead."""
-    policies = [copy(template) for template in _aws_policies(self.region_name)]
+    """moto reads its 1,500 AWS policies anew for every account and reset; nobody can change them, so they are kept."""
+    policies = _policies_of(self.account_id, self.region_name)
     for policy in policies:
-        policy.account_id = self.account_id
-    return policies
+        policy.attachment_count = 0
+    return list(policies)
 
 
 @corrects(IAMBackend)
