@@ -223,7 +223,11 @@ def test_a_packed_finding_is_the_same_finding(doors: httpx.Client) -> None:
     assert _deliver(doors, packed, KEY | {"Content-Encoding": "GZIP"}).status_code == 200
 
 
-@pytest.mark.parametrize("raw", [b"not gzip", gzip.compress(b"{}")[:-3], b"\x1f\x8b", zlib.compress(b"{}")])
+@pytest.mark.parametrize(
+    "raw",
+    [b"not gzip", gzip.compress(b"{}")[:-3], b"\x1f\x8b", zlib.compress(b"{}")],
+    ids=["other", "cut off", "two bytes", "zlib"],
+)
 def test_what_does_not_unpack_is_quarantined_as_it_came(doors: httpx.Client, ledger: Ledger, raw: bytes) -> None:
     assert _deliver(doors, raw, KEY | {"Content-Encoding": "gzip"}).status_code == 202
     (line,) = ledger.lines(INTAKE, Kind.QUARANTINE)
