@@ -73,7 +73,8 @@ def _change(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
     if key.name == "userData":
         advice = "Stop the instance and set its user data from your own template."
         return Unrestorable("user data changes only while the instance is stopped", advice)
-    return call("ModifyInstanceAttribute", {"InstanceId": key.resource, "Attribute": key.name, "Value": wanted})
+    value = wanted == "true" if wanted in ("true", "false") else wanted
+    return call("ModifyInstanceAttribute", {"InstanceId": key.resource, _member(key.name): {"Value": value}})
 
 
 INSTANCES = family(

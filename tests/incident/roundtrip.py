@@ -1,0 +1,163 @@
+"""A network on the practice range, random changes to it, and the way back from its CloudTrail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import botocore
+import jmespath
+from botocore.exceptions import ClientError
+
+from drill.aws import Range
+from incident.family import Call, Family, Read, Scope, Unrestorable
+from incident.network.registry import FAMILIES, family_for_event, family_for_kind, part_of, rank
+from incident.record import Record
+from incident.settings import Fold, Observed, PriorValue, Reversal, SettingKey, Source, Unknown, Value, reversals, same
+
+REGION = "us-east-1"
+BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
+NOT_ON_THE_RANGE = ("DescribeVpcBlockPublicAccess", "DescribeVpcEndpointConnections")
+POLICY = '{"Version":"2012-10-17","Statement":[]}'
+
+
+class Network:
+    """The range's network as settings. Its own calls leave no record; `actor` is the client whose calls do."""
+
+    def __init__(self, aws: Range) -> None:
+        self.aws = aws
+        self.scope = Scope(aws.account, REGION)
+        self.ec2 = _client(aws, aws.bootstrap().for_boto3())
+        self.actor = _client(aws, aws.responder().for_boto3())
+
+    def settings(self) -> dict[SettingKey, Observed]:
+        """Every setting of every family, live."""
+        found: dict[SettingKey, Observed] = {}
+        for family in FAMILIES:
+            for read in family.inventory:
+                if not read.operation.startswith(NOT_ON_THE_RANGE):
+                    found |= self._read(family, read, deep=True)
+        there = {key.resource for key in found if key.kind != "tag"}
+        # The range still lists the tags of what is gone.
+        return {key: one for key, one in found.items() if key.resource in there}
+
+    def live(self, key: SettingKey) -> Observed | None:
+        """One setting, by the read that its family names for it."""
+        family = family_for_kind(key.kind)
+        try:
+            return self._read(family, family.read(key)).get(key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in family.absent_codes:
+                return None
+            raise
+
+    def bring(self, key: SettingKey, wanted: Value) -> str | None:
+        """Bring one setting to a value; the reason if no call does."""
+        live = self.live(key)
+        answer = family_for_kind(key.kind).change(key, live, wanted)
+        if isinstance(answer, Unrestorable):
+            return answer.reason
+        for call in answer:
+            self._do(call)
+        return None
+
+    def records(self) -> list[Record]:
+        return [Record.parse(raw) for raw in self.aws.app.trail.records()]
+
+    def _do(self, call: Call) -> None:
+        parameters = dict(call.parameters)
+        for name, lookup in call.lookups.items():
+            parameters[name] = jmespath.search(lookup.path, self._answer(lookup.read))
+        _method(self.ec2, call.operation)(**parameters)
+
+    def _read(self, family: Family, read: Read, *, deep: bool = False) -> dict[SettingKey, Observed]:
+        found: dict[SettingKey, Observed] = {}
+        for observed in family.observe(self.scope, read, self._answer(read)):
+            found[observed.key] = observed
+            if deep and not observed.key.name and observed.value is not None:
+                for detail in family.details(observed.key):
+                    found |= self._read(family, detail)
+        return found
+
+    def _answer(self, read: Read) -> dict[str, Any]:
+        return _method(self.ec2, read.operation)(**read.parameters)
+
+
+def _client(aws: Range, keys: dict[str, str | None]) -> Any:
+    config = botocore.config.Config(retries={"max_attempts": 0}, parameter_validation=True)
+    return boto3.client("ec2", endpoint_url=aws.url, region_name=REGION, config=config, **keys)
+
+
+def _method(client: Any, operation: str) -> Callable[..., dict[str, Any]]:
+    return getattr(client, botocore.xform_name(operation))
+
+
+def values(settings: dict[SettingKey, Observed]) -> dict[SettingKey, Value]:
+    """Settings without their handles: what must be the same again."""
+    return {key: observed.value for key, observed in settings.items() if observed.value is not None}
+
+
+def fold(records: Iterable[Record], baseline: dict[SettingKey, Observed]) -> Fold:
+    """The records over what was observed before them; what was not observed, in a complete baseline, was not there."""
+    kept = list(records)
+    prior = {key: PriorValue(one.value, BEFORE, Source.BASELINE, one.aliases) for key, one in baseline.items()}
+    for key in _folded(kept, prior).histories:
+        prior.setdefault(key, PriorValue(None, BEFORE, Source.BASELINE))
+    return _folded(kept, prior)
+
+
+def _folded(records: list[Record], prior: dict[SettingKey, PriorValue]) -> Fold:
+    folded = Fold(prior.items())
+    for record in records:
+        family = family_for_event(record.operation)
+        if record.succeeded and family is not None:
+            folded.read(record, family.writes)
+    return folded
+
+
+def told_wrongly(folded: Fold, live: dict[SettingKey, Value]) -> dict[str, tuple[Any, Any]]:
+    """Where the records tell a setting otherwise than AWS shows it."""
+    wrong: dict[str, tuple[Any, Any]] = {}
+    for key, history in folded.histories.items():
+        if not history.entries:
+            continue
+        told = history.entries[-1].after
+        if not isinstance(told, Unknown) and not same(told, live.get(key)):
+            wrong[str(key)] = (told, live.get(key))
+    return wrong
+
+
+def undo(network: Network, folded: Fold) -> list[str]:
+    """Undo everything; what goes, goes first and leaf before root, and what comes back comes root before leaf."""
+    wanted = reversals(folded, lambda record: True)
+    doomed = {(one.key.kind, one.key.resource) for one in wanted if one.target is None and not one.key.name}
+    wanted = [one for one in wanted if not _goes_along(one.key, doomed)]
+    todo = sorted(wanted, key=lambda one: (one.target is not None, _place(one.key, one.target)))
+    while todo:
+        refused = [(one, reason) for one in todo if (reason := _undone(network, one))]
+        if len(refused) == len(todo):
+            return [f"{one.key}: {reason}" for one, reason in refused]
+        todo = [one for one, _ in refused]
+    return []
+
+
+def _undone(network: Network, reversal: Reversal) -> str | None:
+    """Try to undo one setting; why it cannot be, which may be that another must be first."""
+    if isinstance(reversal.target, Unknown):
+        return "nothing tells what it was"
+    try:
+        return network.bring(reversal.key, reversal.target)
+    except ClientError as error:
+        return str(error)
+
+
+def _goes_along(key: SettingKey, doomed: set[tuple[str, str]]) -> bool:
+    """What is part of a resource that goes needs no call of its own."""
+    parent = part_of(key.kind)
+    return any(parent in ("*", kind) and resource == key.resource for kind, resource in doomed if kind != key.kind)
+
+
+def _place(key: SettingKey, target: Value) -> int:
+    return rank(key.kind) if target is None else -rank(key.kind)
