@@ -305,7 +305,7 @@ class Resource:
         if live is not None:
             return immutable(key.resource)
         path = self.id if self.made == TOP else f"{self.made or self.noun}.{self.id}"
-        return call(f"Create{self.noun}", self.parameters(wanted), creates=path)
+        return call(f"Create{self.noun}", self.parameters(wanted), creates=path, loses=self.loses)
 
     def as_kind(
         self,

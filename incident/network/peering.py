@@ -87,7 +87,8 @@ def _change_peering(key: SettingKey, live: Observed | None, wanted: Value) -> Ch
     if wanted.get("OwnerId", key.account) != key.account:
         return Unrestorable("only the side that asked can ask again", f"Have account {wanted['OwnerId']} request the peering.")
     asked = {name: said for name, said in wanted.items() if name != "OwnerId"}
-    return call("CreateVpcPeeringConnection", asked, creates="VpcPeeringConnection.VpcPeeringConnectionId")
+    path = "VpcPeeringConnection.VpcPeeringConnectionId"
+    return call("CreateVpcPeeringConnection", asked, creates=path, loses=_PEERINGS.loses)
 
 
 def _change_acceptance(key: SettingKey, live: Observed | None, wanted: Value) -> Change:

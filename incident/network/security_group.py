@@ -157,7 +157,8 @@ def _change_rule(key: SettingKey, live: Observed | None, wanted: Value) -> Chang
         return call(f"RevokeSecurityGroup{rule.side}", {"GroupId": key.resource, **chosen}, loses=_RULE_LOSES)
     verb = "AuthorizeSecurityGroup" if live is None else "UpdateSecurityGroupRuleDescriptions"
     permission = rule.permission(text(wanted.get("description")))
-    return call(f"{verb}{rule.side}", {"GroupId": key.resource, "IpPermissions": [permission]})
+    asked = {"GroupId": key.resource, "IpPermissions": [permission]}
+    return call(f"{verb}{rule.side}", asked, loses=_RULE_LOSES if live is None else "")
 
 
 def _rule_opens(key: SettingKey, value: Value) -> bool:
