@@ -10,10 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tasks.ledger import Ledger
 
 pytest_plugins = ("tests.postgres", "pytester")
+
+# How long an example takes says more about the machine's other work than about the code.
+settings.register_profile("countermand", deadline=None, print_blob=True)
+settings.load_profile("countermand")
 
 ROOT = Path(__file__).resolve().parent.parent
 _MUST_RUN_IN_CI = frozenset({"browser", "postgres", "redis"})

@@ -417,7 +417,7 @@ def test_slack_answers_under_its_own_path(open_doors: Any) -> None:
 
 
 @given(raw=st.binary(max_size=200), headers=st.sampled_from([{}, {"Content-Encoding": "gzip"}, {"Content-Encoding": "br"}]))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_body_whatever_makes_the_door_fail(doors: httpx.Client, raw: bytes, headers: dict[str, str]) -> None:
     assert _deliver(doors, raw, KEY | headers).status_code == 202
 

@@ -315,7 +315,7 @@ _MUTATIONS = {
 
 
 @given(appends=_APPENDS, mutation=st.sampled_from(sorted(_MUTATIONS)), where=st.integers(min_value=0, max_value=11))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_written_verifies_and_whatever_is_changed_is_found(
     tmp_path_factory: pytest.TempPathFactory, appends: list[tuple[str, dict[str, Any]]], mutation: str, where: int
 ) -> None:
