@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, cast
 
+from incident.families import family_for_event, family_for_kind
 from incident.family import Call, Family, Unrestorable
-from incident.network.registry import Standing, family_for_event, family_for_kind, part_of, rank, recognize, standing
+from incident.network.registry import Standing, recognize, standing
 from incident.record import JsonObject, Record, RecordError
 from incident.settings import UNKNOWN, Entry, Fold, Known, Observed, SettingKey, Unknown, Value, Write, same
 
@@ -123,9 +124,9 @@ class _Reader:
             return None
         if not record.succeeded:
             return _explained(record, undo=f"nothing changed: errorCode {record.error_code}", certainty=Certainty.EXACT)
-        if stands is Standing.RECOGNIZED:
-            return _recognized(record)
         family = family_for_event(record.operation)
+        if family is None and stands is Standing.RECOGNIZED:
+            return _recognized(record)
         if family is None:
             reason = f"{record.operation} is not known to Countermand: look it up, and undo it by hand"
             return _explained(record, undo=reason, certainty=Certainty.NOT_UNDERSTOOD)
@@ -213,7 +214,7 @@ class _Undo:
 
 def _goes_with_its_parent(entry: Entry, entries: list[Entry]) -> bool:
     """Whether an entry needs no undo of its own, for undoing its parent's creation takes it along."""
-    parent = part_of(entry.key.kind)
+    parent = family_for_kind(entry.key.kind).part_of.get(entry.key.kind, "")
     return entry.before is None and any(
         other.before is None
         and other.after is not None
@@ -227,7 +228,7 @@ def _goes_with_its_parent(entry: Entry, entries: list[Entry]) -> bool:
 
 def _undo_order(entry: Entry) -> tuple[int, int]:
     """What goes, goes first and leaf before root; what comes back, comes root before leaf."""
-    place = rank(entry.key.kind)
+    place = family_for_kind(entry.key.kind).rank.get(entry.key.kind, 0)
     return (0, place) if entry.before is None else (1, -place)
 
 
@@ -244,7 +245,9 @@ def _removes(call: Call) -> bool:
     return call.operation.startswith(("Delete", "Revoke"))
 
 
-_LISTS = frozenset({"SecurityGroupRuleIds", "IpPermissions", "Tags", "Resources", "AddEntries", "RemoveEntries", "FlowLogIds"})
+_LISTS = frozenset(
+    {"SecurityGroupRuleIds", "InstanceIds", "IpPermissions", "Tags", "Resources", "AddEntries", "RemoveEntries", "FlowLogIds"}
+)
 """Parameters whose calls may be made as one: the parts of each take effect on their own."""
 
 
