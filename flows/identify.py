@@ -15,6 +15,7 @@ from incident.family import Scope
 from incident.finding import Finding
 from incident.ledger import Kind
 from incident.record import Record
+from incident.words import counted
 from tasks.aws import AwsError
 from tasks.cloudtrail import distinct
 from tasks.work import Looked, in_thread, look_up, post
@@ -130,8 +131,8 @@ def _in_words(actor: Actor, records: list[Record], scopes: list[Scope], gaps: li
     regions = {record.region for record in theirs}
     unknown = sum(1 for gap in gaps if gap[1] != "not enabled")
     owner = actor.credentials[actor.seed].owner if actor.seed in actor.credentials else actor.proved[0].owner
-    tail = f", {unknown} regions unknown" if unknown else ""
+    tail = f", {counted(unknown, 'region')} unknown" if unknown else ""
     return (
-        f"The actor uses {owner} with {len(actor.proved)} credentials: {len(theirs)} recorded calls in {len(regions)} regions, "
-        f"{len(scopes)} regions looked at{tail}"
+        f"The actor uses {owner} with {counted(len(actor.proved), 'credential')}: {counted(len(theirs), 'recorded call')} in "
+        f"{counted(len(regions), 'region')}, {counted(len(scopes), 'region')} looked at{tail}"
     )

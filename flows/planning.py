@@ -17,6 +17,7 @@ from incident.plan import Plan, Step, Unplanned
 from incident.planner import propose
 from incident.resources.compute import INSTANCE
 from incident.settings import Reversal, SettingKey, Value
+from incident.words import counted
 from tasks.executor import renamed_ids
 from tasks.work import in_thread, read_settings, volumes_of
 
@@ -38,7 +39,7 @@ async def plan_evidence(incident: str, round_: int = 1) -> str:
     left = tuple(_nothing_to_snapshot(key) for key in bare)
     plan = Plan(incident=incident, title="Keep the evidence", steps=snapshot_steps(incident, volumes), unplanned=left)
     case.keep_plan(EVIDENCE, round_, plan)
-    return f"{len(plan.steps)} instances to snapshot, {len(bare)} without a volume"
+    return f"{counted(len(plan.steps), 'instance')} to snapshot, {len(bare)} without a volume"
 
 
 def _nothing_to_snapshot(key: SettingKey) -> Unplanned:
@@ -134,4 +135,4 @@ def _settle(case: Case, name: str, round_: int, plan: Plan) -> str:
         body = {"plan": plan.digest, "refusals": [str(refusal) for refusal in refused]}
         case.hands.ledger.append(case.incident, Kind.NOTE, f"refused:{name}:{round_}", body)
     case.keep_plan(name, round_, plan)
-    return f"plan {plan.short_digest}: {len(plan.steps)} steps, {len(plan.unplanned)} left to people"
+    return f"plan {plan.short_digest}: {counted(len(plan.steps), 'step')}, {len(plan.unplanned)} left to people"

@@ -13,6 +13,7 @@ from incident import messages
 from incident.containment import still_open, wanted_settings
 from incident.ledger import Kind
 from incident.planner import Unread, propose
+from incident.words import counted
 from tasks.work import in_thread, post, read_settings
 
 
@@ -58,15 +59,15 @@ def _gaps(case: Case) -> list[dict[str, str]]:
 
 
 def _in_words(body: dict[str, Any]) -> str:
+    checked = counted(body["settings_checked"], "setting")
     if body["complete"]:
-        return (
-            f"Proved: {body['settings_checked']} settings read again, all as they must be; every credential of the actor is stopped"
-        )
-    parts = [
-        f"{len(body['differences'])} settings differ" if body["differences"] else "",
-        f"{len(body['active_credentials'])} credentials still work" if body["active_credentials"] else "",
-        f"{len(body['unread'])} settings could not be read" if body["unread"] else "",
-        f"{len(body['unknown_regions'])} regions are unknown" if body["unknown_regions"] else "",
-        f"{len(body['not_understood'])} changes are not understood" if body["not_understood"] else "",
-    ]
-    return f"Incomplete: {', '.join(part for part in parts if part)}"
+        return f"Proved: {checked} read again, all as they must be; every credential of the actor is stopped"
+    open_points = {
+        "setting that differs": body["differences"],
+        "credential that still works": body["active_credentials"],
+        "setting that could not be read": body["unread"],
+        "unknown region": body["unknown_regions"],
+        "change that is not understood": body["not_understood"],
+    }
+    parts = [f"{len(items)} × {what}" for what, items in open_points.items() if items]
+    return f"Incomplete: {checked} read again; {', '.join(parts)}"

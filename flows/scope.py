@@ -17,6 +17,7 @@ from incident.investigation import Investigation, investigate
 from incident.ledger import Kind
 from incident.record import Record
 from incident.settings import PriorValue, SettingKey
+from incident.words import counted
 from tasks.aws import principal_of
 from tasks.cloudtrail import distinct
 from tasks.work import Looked, in_thread, look_up, post
@@ -50,8 +51,9 @@ async def scope(incident: str, round_: int = 1) -> str:
     _keep_gaps(case, round_, answers)
     found = await in_thread(investigation, case, round_)
     line = (
-        f"{len(found.changes)} changes by the actor in {len(touched)} regions on {len(found.reversals)} settings; "
-        f"{len(found.refused)} of their calls were refused, {len(found.not_undone)} changes are not understood"
+        f"{counted(len(found.changes), 'change')} by the actor in {counted(len(touched), 'region')} on "
+        f"{counted(len(found.reversals), 'setting')}; {counted(len(found.refused), 'call')} of theirs refused by AWS, "
+        f"{counted(len(found.not_undone), 'change')} not understood"
     )
     if round_ == 1:
         await post(incident, "scoped", *messages.progress(line))

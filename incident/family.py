@@ -37,10 +37,9 @@ class Call:
     """One call that changes AWS.
 
     `permissions` are IAM actions (https://docs.aws.amazon.com/service-authorization/latest/reference/).
-    `creates` is the JMESPath of
-    the new id in the response where the call makes a resource, so that references to a deleted one can follow it. `loses` says in
-    plain words what the call cannot bring back; `irreversible` why it cannot itself be undone. Empty: nothing. `lookups` are further
-    parameters that are read just before the call, such as the version of a prefix list.
+    `creates` is the JMESPath of the new id in the response where the call makes a resource, so that references to a deleted one can
+    follow it. `loses` says in plain words what the call cannot bring back; `irreversible` why it cannot itself be undone. Empty:
+    nothing. `lookups` are further parameters that are read just before the call, such as the version of a prefix list.
     """
 
     service: str

@@ -11,6 +11,7 @@ from typing import Any
 
 from incident.approvals import Asked
 from incident.plan import Plan, Step
+from incident.words import counted
 
 _SECTION_LIMIT = 2900
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&])")
@@ -78,7 +79,7 @@ def summary_of(plan: Plan) -> str:
     words = [f"{count} to {verb}" for verb, count in counts.items() if count]
     final = sum(1 for step in plan.steps if step.irreversible)
     closing = sum(1 for step in plan.steps if step.closes_exposure)
-    parts = [f"{len(plan.steps)} step{'' if len(plan.steps) == 1 else 's'} ({', '.join(words) or 'nothing to do'})"]
+    parts = [f"{counted(len(plan.steps), 'step')} ({', '.join(words) or 'nothing to do'})"]
     if closing:
         parts.append(f"{closing} close a way in or out")
     if final:

@@ -69,6 +69,7 @@ class Exercise:
         dump: the folder for the range's state before, during and after.
         start_worker: starts what runs the flows.
         responders: who answers when nobody is at the keyboard.
+        visit: called at the end, while everything is up, with the addresses of the report, the Prefect run and the Slack page.
     """
 
     def __init__(
@@ -81,11 +82,12 @@ class Exercise:
         console: Console,
         start_worker: Callable[[Stack], None] = Stack.start_worker,
         responders: type[ScriptedResponders] = ScriptedResponders,
+        visit: Callable[[dict[str, str]], None] = lambda addresses: None,
     ) -> None:
         self.scenario: Scenario = load(file)
         self.interactive, self.json_out, self.dump = interactive, json_out, dump
         self.console = console
-        self._start_worker, self._responders = start_worker, responders
+        self._start_worker, self._responders, self._visit = start_worker, responders, visit
         self._started = time.monotonic()
 
     def run(self) -> int:
@@ -238,6 +240,7 @@ class Exercise:
             "Slack page": parts.slack.url,
         }
         show(self.console, verdict, addresses, time.monotonic() - self._started)
+        self._visit(addresses)
 
     def _stay_up(self) -> None:
         self.console.print("Everything stays up; press Ctrl-C to stop.")
