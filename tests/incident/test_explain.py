@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from examples import ACCOUNT, NOON, REGION
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from incident.explain import Certainty, Explanation, explain, in_order
-from incident.network.registry import Standing, standing
+from incident.network.registry import FAMILIES, Standing, standing
 from incident.record import Record
 
 CORPUS = Path(os.environ.get("COUNTERMAND_CORPUS") or Path(__file__).parents[3] / "shared" / "data") / "cloudtrail"
@@ -236,3 +238,75 @@ def test_every_network_record_of_the_corpus_is_understood(file: Path):
         assert standing(told.record) is not Standing.ELSEWHERE
         assert told.certainty is not Certainty.NOT_UNDERSTOOD, told.to_json()
         json.dumps(told.to_json())
+
+
+UNDERSTOOD = sorted({event.removeprefix("ec2:") for family in FAMILIES for event in family.events})
+MEMBERS = sorted(
+    [
+        "items",
+        "item",
+        "tag",
+        "content",
+        "groupId",
+        "groupSet",
+        "ipPermissions",
+        "ipRanges",
+        "cidrIp",
+        "ipProtocol",
+        "fromPort",
+        "SecurityGroupRules",
+        "SecurityGroupRule",
+        "securityGroupRuleSet",
+        "securityGroupRuleId",
+        "unknownIpPermissionSet",
+        "routeTableId",
+        "destinationCidrBlock",
+        "gatewayId",
+        "vpcId",
+        "subnetId",
+        "associationId",
+        "ruleNumber",
+        "portRange",
+        "icmpTypeCode",
+        "networkInterfaceId",
+        "attachment",
+        "instanceId",
+        "privateIpAddressesSet",
+        "allocationId",
+        "TransitGatewayAttachmentId",
+        "VpcEndpointId",
+        "PolicyDocument",
+        "PrefixListId",
+        "AddEntry",
+        "Cidr",
+        "FlowLogId",
+        "ResourceId",
+        "tagSet",
+        "key",
+        "value",
+        "resourcesSet",
+        "vpc",
+        "subnet",
+        "networkAcl",
+        "natGateway",
+        "vpcPeeringConnection",
+        "vpnConnection",
+        "transitGateway",
+        "Options",
+        "CidrBlock",
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 99) | st.sampled_from(["", "x", "sg-1", "0.0.0.0/0", "-1"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(UNDERSTOOD), st.dictionaries(st.sampled_from(MEMBERS), JSON, max_size=6), JSON)
+def test_no_record_however_odd_raises(operation: str, request: dict[str, Any], response: Any):
+    wrapped = {f"{operation}Request": request}
+    for asked in (request, wrapped):
+        for told in explain([raw(operation, asked, response)]):
+            json.dumps(told.to_json())
