@@ -17,24 +17,16 @@ from typing import Any
 
 import httpx
 import pytest
+from delivering import DOOR, INCIDENT, KEY, deliver
 from findings import as_api, envelope, finding, notification
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.body import LARGEST_BODY, TooLarge, unpacked
 from gateway.intake import delivery_key
-from incident.finding import incident_id, parse_finding
+from incident.finding import parse_finding
 from incident.ledger import INTAKE, Kind
 from tasks.ledger import Ledger
-
-KEY = {"X-Countermand-Key": "current-key"}
-DOOR = "/webhooks/guardduty"
-INCIDENT = incident_id(parse_finding(finding()))
-
-
-def _deliver(doors: httpx.Client, content: Any = None, headers: dict[str, str] | None = None) -> httpx.Response:
-    body = content if isinstance(content, bytes) else json.dumps(envelope(finding()) if content is None else content).encode()
-    return doors.post(DOOR, content=body, headers=KEY if headers is None else headers)
 
 
 def _deliveries(ledger: Ledger) -> list[str]:
@@ -44,7 +36,7 @@ def _deliveries(ledger: Ledger) -> list[str]:
 def test_a_finding_is_committed_before_the_answer_and_then_started(
     doors: httpx.Client, ledger: Ledger, runs: Any, wait_until: Callable[..., None]
 ) -> None:
-    answer = _deliver(doors)
+    answer = deliver(doors)
     (line,) = ledger.lines(INTAKE)
     assert (answer.status_code, answer.json()) == (202, {"outcome": "accepted", "incident": INCIDENT})
     assert line.kind == Kind.DELIVERY
@@ -57,7 +49,7 @@ def test_a_finding_is_committed_before_the_answer_and_then_started(
 
 @pytest.mark.parametrize("shape", [as_api, lambda body: {"Findings": [as_api(body)]}, lambda body: notification(envelope(body))])
 def test_every_form_of_a_finding_opens_the_same_incident(doors: httpx.Client, shape: Any) -> None:
-    answer = _deliver(doors, shape(finding()))
+    answer = deliver(doors, shape(finding()))
     assert (answer.status_code, answer.json()["incident"]) == (202, INCIDENT)
 
 
@@ -65,18 +57,18 @@ def test_fifty_replays_at_once_are_one_line_and_one_run(
     doors: httpx.Client, ledger: Ledger, runs: Any, wait_until: Callable[..., None]
 ) -> None:
     with ThreadPoolExecutor(10) as pool:
-        codes = [answer.status_code for answer in pool.map(lambda _: _deliver(doors), range(50))]
+        codes = [answer.status_code for answer in pool.map(lambda _: deliver(doors), range(50))]
     assert sorted(codes) == [200] * 49 + [202]
     assert len(ledger.lines(INTAKE)) == 1
     wait_until(lambda: ledger.find(INCIDENT, "run"))
-    assert _deliver(doors).json() == {"outcome": "duplicate", "incident": INCIDENT}
+    assert deliver(doors).json() == {"outcome": "duplicate", "incident": INCIDENT}
     assert runs.asked == [INCIDENT]
     assert ledger.verify(INTAKE) is None
 
 
 def test_each_version_of_a_finding_is_kept_and_joins_the_same_incident(doors: httpx.Client, ledger: Ledger) -> None:
     later = finding(updatedAt="2026-03-02T00:00:00Z", service={"count": 9})
-    assert [_deliver(doors, envelope(body)).status_code for body in (finding(), later)] == [202, 202]
+    assert [deliver(doors, envelope(body)).status_code for body in (finding(), later)] == [202, 202]
     assert [line.body["incident"] for line in ledger.lines(INTAKE, Kind.DELIVERY)] == [INCIDENT, INCIDENT]
 
 
@@ -95,7 +87,7 @@ def _basic(user: str, password: str) -> str:
     ],
 )
 def test_the_current_and_the_next_key_open_the_door(doors: httpx.Client, ledger: Ledger, headers: dict[str, str], key: str) -> None:
-    assert _deliver(doors, headers=headers).status_code == 202
+    assert deliver(doors, headers=headers).status_code == 202
     assert ledger.lines(INTAKE)[0].body["provenance"]["key"] == key
 
 
@@ -121,7 +113,7 @@ def test_the_current_and_the_next_key_open_the_door(doors: httpx.Client, ledger:
     ],
 )
 def test_a_wrong_or_missing_key_writes_nothing(doors: httpx.Client, ledger: Ledger, headers: dict[str, Any]) -> None:
-    answer = _deliver(doors, headers=headers)
+    answer = deliver(doors, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
     assert ledger.lines(INTAKE) == []
@@ -130,12 +122,12 @@ def test_a_wrong_or_missing_key_writes_nothing(doors: httpx.Client, ledger: Ledg
 @pytest.mark.parametrize("keys", [(), ("",)])
 @pytest.mark.parametrize("given_", ["", "anything"])
 def test_without_a_configured_key_nobody_comes_in(open_doors: Any, keys: tuple[str, ...], given_: str) -> None:
-    assert _deliver(open_doors(webhook_keys=keys), headers={"X-Countermand-Key": given_}).status_code == 401
+    assert deliver(open_doors(webhook_keys=keys), headers={"X-Countermand-Key": given_}).status_code == 401
 
 
 def test_a_key_that_is_not_ascii_can_be_used(open_doors: Any) -> None:
     doors = open_doors(webhook_keys=("schlüssel",))
-    assert _deliver(doors, headers={"X-Countermand-Key": "schlüssel".encode()}).status_code == 202  # type: ignore[dict-item]
+    assert deliver(doors, headers={"X-Countermand-Key": "schlüssel".encode()}).status_code == 202
 
 
 _UNREADABLE = [
@@ -156,7 +148,7 @@ _UNREADABLE = [
 
 @pytest.mark.parametrize("raw", _UNREADABLE, ids=range(len(_UNREADABLE)))
 def test_what_is_authentic_but_unreadable_is_quarantined_whole(doors: httpx.Client, ledger: Ledger, runs: Any, raw: bytes) -> None:
-    assert [_deliver(doors, raw).status_code for _ in range(2)] == [202, 202]
+    assert [deliver(doors, raw).status_code for _ in range(2)] == [202, 202]
     (line,) = ledger.lines(INTAKE)
     assert line.kind == Kind.QUARANTINE
     assert line.body["why"]
@@ -167,12 +159,12 @@ def test_what_is_authentic_but_unreadable_is_quarantined_whole(doors: httpx.Clie
 
 def test_a_finding_with_text_that_no_database_keeps_is_taken(doors: httpx.Client, ledger: Ledger) -> None:
     raw = json.dumps(envelope(finding(id="a\x00b\ud800", title="\udfff"))).encode()
-    assert [_deliver(doors, raw).status_code for _ in range(2)] == [202, 200]
+    assert [deliver(doors, raw).status_code for _ in range(2)] == [202, 200]
     assert ledger.verify(INTAKE) is None
 
 
 def test_a_finding_whose_names_are_longer_than_a_key_is_taken(doors: httpx.Client) -> None:
-    assert [_deliver(doors, envelope(finding(id="x" * 5000))).status_code for _ in range(2)] == [202, 200]
+    assert [deliver(doors, envelope(finding(id="x" * 5000))).status_code for _ in range(2)] == [202, 200]
 
 
 def test_the_key_of_a_delivery_can_be_read_by_a_person() -> None:
@@ -186,13 +178,13 @@ def _padded(size: int) -> bytes:
 
 
 def test_a_body_of_exactly_the_limit_is_taken(doors: httpx.Client) -> None:
-    assert _deliver(doors, _padded(LARGEST_BODY)).status_code == 202
-    assert _deliver(doors, gzip.compress(_padded(LARGEST_BODY)), KEY | {"Content-Encoding": "gzip"}).status_code == 200
+    assert deliver(doors, _padded(LARGEST_BODY)).status_code == 202
+    assert deliver(doors, gzip.compress(_padded(LARGEST_BODY)), KEY | {"Content-Encoding": "gzip"}).status_code == 200
 
 
 def test_a_larger_body_is_refused_and_nothing_is_written(doors: httpx.Client, ledger: Ledger) -> None:
-    assert _deliver(doors, _padded(LARGEST_BODY + 1)).status_code == 413
-    assert _deliver(doors, b"x" * 5_000_000).status_code == 413
+    assert deliver(doors, _padded(LARGEST_BODY + 1)).status_code == 413
+    assert deliver(doors, b"x" * 5_000_000).status_code == 413
     assert ledger.lines(INTAKE) == []
 
 
@@ -212,15 +204,15 @@ def test_a_larger_body_that_does_not_say_its_length_is_refused(doors: httpx.Clie
 def test_a_body_that_unpacks_to_more_is_refused(doors: httpx.Client, ledger: Ledger) -> None:
     bomb = gzip.compress(b"\0" * 200_000_000, 9)
     assert len(bomb) < LARGEST_BODY
-    assert _deliver(doors, bomb, KEY | {"Content-Encoding": "gzip"}).status_code == 413
-    assert _deliver(doors, gzip.compress(_padded(LARGEST_BODY + 1)), KEY | {"Content-Encoding": "gzip"}).status_code == 413
+    assert deliver(doors, bomb, KEY | {"Content-Encoding": "gzip"}).status_code == 413
+    assert deliver(doors, gzip.compress(_padded(LARGEST_BODY + 1)), KEY | {"Content-Encoding": "gzip"}).status_code == 413
     assert ledger.lines(INTAKE) == []
 
 
 def test_a_packed_finding_is_the_same_finding(doors: httpx.Client) -> None:
-    assert _deliver(doors).status_code == 202
+    assert deliver(doors).status_code == 202
     packed = gzip.compress(json.dumps(envelope(finding())).encode())
-    assert _deliver(doors, packed, KEY | {"Content-Encoding": "GZIP"}).status_code == 200
+    assert deliver(doors, packed, KEY | {"Content-Encoding": "GZIP"}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -229,7 +221,7 @@ def test_a_packed_finding_is_the_same_finding(doors: httpx.Client) -> None:
     ids=["other", "cut off", "two bytes", "zlib"],
 )
 def test_what_does_not_unpack_is_quarantined_as_it_came(doors: httpx.Client, ledger: Ledger, raw: bytes) -> None:
-    assert _deliver(doors, raw, KEY | {"Content-Encoding": "gzip"}).status_code == 202
+    assert deliver(doors, raw, KEY | {"Content-Encoding": "gzip"}).status_code == 202
     (line,) = ledger.lines(INTAKE, Kind.QUARANTINE)
     assert line.body["bytes"] == len(raw)
 
@@ -263,7 +255,7 @@ def _destroy(ledger_file: Path) -> None:
 
 def test_when_the_ledger_is_down_the_sender_is_asked_to_come_again(doors: httpx.Client, tmp_path: Path, runs: Any) -> None:
     _destroy(tmp_path / "ledger.db")
-    answer = _deliver(doors)
+    answer = deliver(doors)
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
     assert "heads" not in answer.text, "what is wrong inside is not the sender's to know"
@@ -277,11 +269,11 @@ def test_a_delivery_that_waits_too_long_is_answered_in_time_and_still_started_on
 ) -> None:
     doors = open_doors(answer_seconds=0.2)
     with _write_lock(tmp_path / "ledger.db"):
-        answer = _deliver(doors)
+        answer = deliver(doors)
         assert (answer.status_code, ledger.lines(INTAKE)) == (503, [])
         assert answer.headers["retry-after"]
     wait_until(lambda: ledger.find(INCIDENT, "run"))
-    assert _deliver(doors).status_code == 200
+    assert deliver(doors).status_code == 200
     assert runs.asked == [INCIDENT]
 
 
@@ -291,12 +283,12 @@ def test_more_than_can_be_taken_at_once_is_asked_to_come_again(
     doors = open_doors(answer_seconds=0.1, most_at_once=2)
     bodies = [envelope(finding(id=str(number))) for number in range(3)]
     with _write_lock(tmp_path / "ledger.db"):
-        answers = [_deliver(doors, body) for body in bodies]
+        answers = [deliver(doors, body) for body in bodies]
     assert [answer.status_code for answer in answers] == [503] * 3
     assert "at once" in answers[2].text
     assert answers[2].headers["retry-after"]
     wait_until(lambda: len(_deliveries(ledger)) == 2, what="the first two being written though nobody waited")
-    assert _deliver(doors, bodies[2]).status_code == 202, "the places are free again"
+    assert deliver(doors, bodies[2]).status_code == 202, "the places are free again"
 
 
 def test_a_sender_that_stops_in_the_middle_leaves_no_place_taken(open_doors: Any, wait_until: Callable[..., None]) -> None:
@@ -307,119 +299,14 @@ def test_a_sender_that_stops_in_the_middle_leaves_no_place_taken(open_doors: Any
             wire.sendall(head.encode())
             if not hang_up:
                 assert b" 503 " in wire.recv(4096)
-    wait_until(lambda: _deliver(doors).status_code != 503, what="a place being free again")
-    assert _deliver(doors).status_code == 200
-
-
-def test_one_incident_that_cannot_be_started_holds_up_no_other(
-    doors: httpx.Client, ledger: Ledger, runs: Any, wait_until: Callable[..., None]
-) -> None:
-    stuck = incident_id(parse_finding(finding(id="stuck")))
-    runs.failing.add(stuck)
-    assert _deliver(doors, envelope(finding(id="stuck"))).status_code == 202
-    assert _deliver(doors).status_code == 202
-    wait_until(lambda: ledger.find(INCIDENT, "run"))
-    wait_until(lambda: runs.asked.count(stuck) >= 3, what="trying again")
-    runs.failing.clear()
-    wait_until(lambda: ledger.find(stuck, "run"), what="starting what had failed")
-    assert runs.asked.count(INCIDENT) == 1
-
-
-def test_what_was_delivered_before_a_crash_is_started_after_it(
-    open_doors: Any, ledger: Ledger, runs: Any, wait_until: Callable[..., None]
-) -> None:
-    runs.failing.add("*")
-    assert _deliver(open_doors(poll_seconds=60)).status_code == 202
-    wait_until(lambda: runs.asked)
-    runs.failing.clear()
-    open_doors(poll_seconds=60)
-    wait_until(lambda: ledger.find(INCIDENT, "run"), what="the second gateway starting what the first could not")
-
-
-def test_an_incident_that_another_gateway_started_is_not_started_again(
-    open_doors: Any, ledger: Ledger, runs: Any, wait_until: Callable[..., None]
-) -> None:
-    ledger.append(INCIDENT, Kind.RUN, "run", {"flow_run": "elsewhere"})
-    doors = open_doors()
-    assert _deliver(doors).status_code == 202
-    other = envelope(finding(id="other"))
-    assert _deliver(doors, other).status_code == 202
-    wait_until(lambda: ledger.find(incident_id(parse_finding(other)), "run"))
-    assert INCIDENT not in runs.asked
-
-
-def test_the_probes_tell_alive_from_ready(doors: httpx.Client) -> None:
-    assert (doors.get("/healthz").text, doors.get("/readyz").text) == ("ok", "ready")
-
-
-@pytest.fixture
-def reports(tmp_path: Path) -> Path:
-    folder = tmp_path / "reports"
-    folder.mkdir()
-    (folder / "inc-0123456789ab.html").write_text("<!doctype html><title>Report</title>")
-    (folder / "secret.html").write_text("secret")
-    (tmp_path / "inc-aaaaaaaaaaaa.html").write_text("secret")
-    (folder / "inc-bbbbbbbbbbbb.html").symlink_to(tmp_path / "inc-aaaaaaaaaaaa.html")
-    (folder / "inc-cccccccccccc.html").mkdir()
-    return folder
-
-
-def test_a_report_is_a_page_that_loads_and_runs_nothing(doors: httpx.Client, reports: Path) -> None:
-    answer = doors.get("/incidents/inc-0123456789ab/report")
-    assert (answer.status_code, answer.text) == (200, "<!doctype html><title>Report</title>")
-    policy = answer.headers["content-security-policy"]
-    assert policy.startswith("default-src 'none'")
-    assert "script-src" not in policy
-    assert "frame-ancestors 'none'" in policy
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["content-type"].startswith("text/html")
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "inc-ffffffffffff",
-        "secret",
-        "..%2finc-aaaaaaaaaaaa",
-        "%2e%2e/inc-aaaaaaaaaaaa",
-        "inc-bbbbbbbbbbbb",
-        "inc-cccccccccccc",
-        "inc-0123456789ab%00",
-        "inc-0123456789ab%0a",
-        "INC-0123456789AB",
-        "inc-0123456789ab.html",
-        "%2fetc%2fpasswd",
-    ],
-)
-def test_no_other_path_shows_a_file(doors: httpx.Client, reports: Path, path: str) -> None:
-    answer = doors.get(f"/incidents/{path}/report")
-    assert answer.status_code == 404
-    assert "secret" not in answer.text
-
-
-@pytest.mark.parametrize("path", ["/", DOOR, "/docs", "/incidents/inc-0123456789ab"])
-def test_other_requests_get_no_more_than_a_code(doors: httpx.Client, path: str) -> None:
-    answer = doors.get(path)
-    assert answer.status_code == (405 if path == DOOR else 404)
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
-
-
-def test_slack_answers_under_its_own_path(open_doors: Any) -> None:
-    async def slack(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": scope["path"].encode()})
-
-    assert open_doors(slack=slack).post("/slack/events").text == "/slack/events"
-    assert open_doors().post("/slack/events").status_code == 404
+    wait_until(lambda: deliver(doors).status_code != 503, what="a place being free again")
+    assert deliver(doors).status_code == 200
 
 
 @given(raw=st.binary(max_size=200), headers=st.sampled_from([{}, {"Content-Encoding": "gzip"}, {"Content-Encoding": "br"}]))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_body_whatever_makes_the_door_fail(doors: httpx.Client, raw: bytes, headers: dict[str, str]) -> None:
-    assert _deliver(doors, raw, KEY | headers).status_code == 202
+    assert deliver(doors, raw, KEY | headers).status_code == 202
 
 
 def test_deliveries_of_many_findings_at_once_are_all_kept(
@@ -428,13 +315,13 @@ def test_deliveries_of_many_findings_at_once_are_all_kept(
     bodies = [envelope(finding(id=f"many-{number}")) for number in range(30)]
     barrier = threading.Barrier(10)
 
-    def deliver(number: int) -> int:
+    def send(number: int) -> int:
         if number < 10:
             barrier.wait(10)
-        return _deliver(doors, bodies[number]).status_code
+        return deliver(doors, bodies[number]).status_code
 
     with ThreadPoolExecutor(10) as pool:
-        assert list(pool.map(deliver, range(30))) == [202] * 30
+        assert list(pool.map(send, range(30))) == [202] * 30
     wait_until(lambda: len(set(runs.asked)) == 30)
     assert len(runs.asked) == 30
     assert ledger.verify(INTAKE) is None
