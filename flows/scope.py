@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from prefect import flow
@@ -16,21 +15,14 @@ from incident.family import Scope
 from incident.investigation import Investigation, investigate
 from incident.ledger import Kind
 from incident.record import Record
-from incident.settings import PriorValue, SettingKey
+from incident.settings import SettingKey
 from incident.words import counted
 from tasks.aws import principal_of
+from tasks.baseline import Baseline
 from tasks.cloudtrail import distinct
 from tasks.work import Looked, in_thread, look_up, post
 
 _BEFORE_THE_WINDOW = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """What a region looked like before the window, or nothing where it was never swept."""
-
-    at: datetime | None
-    settings: list[tuple[SettingKey, PriorValue]]
 
 
 @flow(name="scope", persist_result=True)
@@ -72,9 +64,9 @@ async def _neighbours(case: Case, actor: Actor, place: Scope, theirs: list[Recor
     """All changes in a region since the baseline; without one, since the window, and the history of each touched resource."""
     end, window = case.hands.clock(), (actor.since or case.hands.clock()) - _BEFORE_THE_WINDOW
     stored = await in_thread(_baseline, case, place, actor)
-    start = min(stored.at, window) if stored.at else window
+    start = min(stored.at, window) if stored else window
     answers = [await look_up(place, "ReadOnly", ["false"], start, end)]
-    if stored.at is None:
+    if stored is None:
         resources = _resources(place, theirs, actor)
         answers.append(await look_up(place, "ResourceName", resources, end - HISTORY, end))
     return answers
@@ -86,9 +78,8 @@ def _resources(place: Scope, theirs: list[Record], actor: Actor) -> list[str]:
     return sorted({reversal.key.resource for reversal in investigate(local, (), actor).reversals})
 
 
-def _baseline(case: Case, place: Scope, actor: Actor) -> Baseline:
-    found = case.hands.baselines.newest(place, actor.since or case.hands.clock())
-    return Baseline(*found) if found else Baseline(None, [])
+def _baseline(case: Case, place: Scope, actor: Actor) -> Baseline | None:
+    return case.hands.baselines.newest(place, actor.since or case.hands.clock())
 
 
 def _keep_gaps(case: Case, round_: int, answers: list[Looked]) -> None:
@@ -106,5 +97,12 @@ def investigation(case: Case, round_: int) -> Investigation:
     """What the kept records show; read from evidence, so that it is the same however often it is asked."""
     actor, records = case.actor(round_), case.records(round_)
     places = {Scope(record.account, record.region) for record in records if actor.did(record)}
-    priors = [prior for place in sorted(places, key=_where) for prior in _baseline(case, place, actor).settings]
-    return investigate(records, priors, actor)
+    found = {place: _baseline(case, place, actor) for place in sorted(places, key=_where)}
+    stored = {(place.account, place.region): baseline for place, baseline in found.items() if baseline}
+
+    def swept_at(key: SettingKey) -> datetime | None:
+        baseline = stored.get((key.account, key.region))
+        return baseline.at if baseline and key.kind in baseline.covered else None
+
+    priors = [prior for baseline in stored.values() for prior in baseline.settings]
+    return investigate(records, priors, actor, swept_at)

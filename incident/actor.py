@@ -145,7 +145,7 @@ def _minted_session(record: Record) -> Credential | None:
 
 def followed(actor: Actor, records: Iterable[Record]) -> Actor:
     """The actor with every credential that their own records hand out, to any depth."""
-    pending = sorted(records, key=lambda record: record.order)
+    pending = sorted(records, key=lambda record: record.time)
     while True:
         before = len(actor.proved)
         for record in pending:

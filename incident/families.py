@@ -11,6 +11,9 @@ FAMILIES: tuple[Family, ...] = (*network.FAMILIES, *compute.FAMILIES, *identity.
 _BY_EVENT = {event: family for family in FAMILIES for event in family.events}
 _BY_KIND = {kind: family for family in FAMILIES for kind in family.kinds}
 
+EXISTENCE_KINDS = frozenset(kind for family in FAMILIES for kind in family.kinds if kind not in family.part_of)
+"""The kinds that are not part of another kind's resource."""
+
 
 def family_for_event(operation: str) -> Family | None:
     """The family that understands a record's `service:EventName`, or none."""

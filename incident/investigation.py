@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from incident.actor import Actor
 from incident.families import family_for_event
@@ -43,9 +44,14 @@ def _in_words(entry: Entry) -> str:
     return f"{setting} ({key.region}): {record.event_name} by {record.identity.label} at {record.time:%H:%M:%S}"
 
 
-def investigate(records: Iterable[Record], baseline: Iterable[tuple[SettingKey, PriorValue]], actor: Actor) -> Investigation:
-    """Fold the records, oldest first, over the baseline and ask what the actor wrote."""
-    fold = Fold(baseline)
+def investigate(
+    records: Iterable[Record],
+    baseline: Iterable[tuple[SettingKey, PriorValue]],
+    actor: Actor,
+    swept_at: Callable[[SettingKey], datetime | None] = lambda key: None,
+) -> Investigation:
+    """Fold the records, oldest first, over the baseline and ask what the actor wrote; `swept_at` is as `Fold` has it."""
+    fold = Fold(baseline, swept_at)
     changes: list[Record] = []
     refused: list[Record] = []
     not_undone: list[Unplanned] = []

@@ -127,9 +127,8 @@ def approval_form(plan: Plan, asked: Asked, problem: str = "") -> str:
     parts.append(f"### {markdown(plan.incident)}: {markdown(plan.title)}")
     if plan.because:
         parts.append(f"**What happened:** {markdown(plan.because, 800)}")
-    parts.append(
-        f"**What will be done:** {markdown(summary_of(plan))}. Plan `{plan.short_digest}`, answer by {asked.expires_at:%Y-%m-%d %H:%M} UTC."
-    )
+    parts.append(f"**What will be done:** {markdown(summary_of(plan))}.")
+    parts.append(f"Plan `{plan.short_digest}`, answer by {asked.expires_at:%Y-%m-%d %H:%M} UTC.")
     parts.append(_steps_table(plan.steps))
     final = [step for step in plan.steps if step.irreversible]
     if final:

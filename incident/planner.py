@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from incident.families import family_for_kind
+from incident.families import EXISTENCE_KINDS, family_for_kind
 from incident.family import ANY_RESOURCE, Call, Unrestorable
 from incident.plan import Phase, Plan, PlannedCall, Step, Unplanned, step_id
 from incident.settings import UNKNOWN, Observed, Reversal, SettingKey, Source, Unknown, Value, canonical, same
@@ -39,25 +40,74 @@ def propose(reversals: Iterable[Reversal], live: Live) -> Proposal:
     """
     wanted = list(reversals)
     doomed = {reversal.key for reversal in wanted if reversal.key.name == "" and reversal.target is None}
+    recreated = _recreated(wanted, live)
+    implied = _implied(recreated)
     steps: list[Step] = []
     unplanned: list[Unplanned] = []
     for reversal in wanted:
-        if _dies_with_parent(reversal.key, doomed):
+        key = reversal.key
+        if _lives_in(key, doomed) or (key in implied and same(implied[key], reversal.target)):
             continue
-        reversal = _with_its_maker(reversal, doomed)
-        outcome = _planned(reversal, live.get(reversal.key, Unread("it was not read")))
+        # What hung on a deleted resource went with it, whatever a read of its old id still shows.
+        found = None if _lives_in(key, recreated) else live.get(key, Unread("it was not read"))
+        outcome = _planned(_with_its_maker(reversal, doomed), found)
         if isinstance(outcome, Step):
             steps.append(outcome)
         elif isinstance(outcome, Unplanned):
             unplanned.append(outcome)
+    steps += _unwanted(implied, {reversal.key for reversal in wanted})
     return Proposal(ordered(steps), tuple(unplanned))
 
 
-def _dies_with_parent(key: SettingKey, doomed: set[SettingKey]) -> bool:
+def _recreated(wanted: Iterable[Reversal], live: Live) -> dict[SettingKey, Value]:
+    """The resources that are made again, with what they are made of."""
+    return {
+        reversal.key: reversal.target
+        for reversal in wanted
+        if reversal.key.name == "" and reversal.target not in (None, UNKNOWN) and live.get(reversal.key, UNKNOWN) is None
+    }
+
+
+def _implied(recreated: Mapping[SettingKey, Value]) -> dict[SettingKey, Value]:
+    """The settings that AWS makes along with each resource that is made again."""
+    return {
+        key: value
+        for resource, content in recreated.items()
+        for key, value in family_for_kind(resource.kind).implies(resource, content)
+    }
+
+
+def _unwanted(implied: Mapping[SettingKey, Value], wanted: set[SettingKey]) -> list[Step]:
+    """Steps that take away what AWS makes along with a resource and this one did not have, such as a rule that lets all out."""
+    steps: list[Step] = []
+    for key, value in implied.items():
+        if key in wanted:
+            continue
+        change = family_for_kind(key.kind).change(key, Observed(key, value), None)
+        if not isinstance(change, Unrestorable) and change:
+            steps.append(
+                Step(
+                    id=step_id(Phase.RECOVER, key, None),
+                    phase=Phase.RECOVER,
+                    title=title(key, value, None),
+                    key=key,
+                    expects=value,
+                    leaves=None,
+                    calls=tuple(PlannedCall.of(call) for call in change),
+                    source="AWS makes it with every new one; this one did not have it",
+                )
+            )
+    return steps
+
+
+def _lives_in(key: SettingKey, resources: Container[SettingKey]) -> bool:
+    """Whether a setting lives in one of these resources and goes and comes with it."""
     parent = family_for_kind(key.kind).part_of.get(key.kind)
-    if parent == ANY_RESOURCE:
-        return any(gone[:2] == key[:2] and gone.resource == key.resource for gone in doomed)
-    return parent is not None and SettingKey(key.account, key.region, parent, key.resource) in doomed
+    if parent is None:
+        return False
+    if parent != ANY_RESOURCE:
+        return key._replace(kind=parent, name="") in resources
+    return any(key._replace(kind=kind, name="") in resources for kind in EXISTENCE_KINDS)
 
 
 def _with_its_maker(reversal: Reversal, doomed: set[SettingKey]) -> Reversal:
@@ -195,33 +245,45 @@ def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
 
 def _urgency(step: Step) -> tuple[bool, int, int, str]:
     rank = family_for_kind(step.key.kind).rank.get(step.key.kind, 0)
-    return (not step.closes_exposure, list(Phase).index(step.phase), rank if step.leaves is None else -rank, step.id)
+    # A way that is a resource of its own, such as a gateway, lets go only when what uses it is gone.
+    hurried = step.closes_exposure and step.key.name != ""
+    return (not hurried, list(Phase).index(step.phase), rank if step.leaves is None else -rank, step.id)
 
 
 def _with_needs(steps: list[Step]) -> list[Step]:
     """Each step with the steps it must follow: a deletion follows every step that lets go of the resource."""
-    texts = {step.id: (_mentions(step.expects, step), _mentions(step.leaves, step)) for step in steps}
-    deletions = {step.key.resource: step for step in steps if step.leaves is None and step.key.name == ""}
-    creations = {step.replaces: step for step in steps if step.replaces}
+    before = {step.id: names_in([step.expects, *step.key[2:]]) for step in steps}
+    wanted = {step.id: names_in([step.leaves, *step.key[2:]]) for step in steps}
+    deletions = [step for step in steps if step.leaves is None and step.key.name == ""]
+    creations = [step for step in steps if step.replaces]
     needs: dict[str, set[str]] = {step.id: set(step.after) for step in steps}
     for step in steps:
-        before, wanted = texts[step.id]
-        for resource, deletion in deletions.items():
-            if deletion.id != step.id and resource in before and not _must_follow(deletion, step, deletions):
+        for deletion in deletions:
+            if deletion is not step and deletion.key.resource in before[step.id] and _lets_go_first(step, deletion, before):
                 needs[deletion.id].add(step.id)
-        for resource, creation in creations.items():
-            if creation.id != step.id and resource in wanted:
+        for creation in creations:
+            if creation is not step and creation.replaces in wanted[step.id] and _comes_later(step, creation, wanted):
                 needs[step.id].add(creation.id)
     return [step.model_copy(update={"after": tuple(sorted(needs[step.id]))}) for step in steps]
 
 
-def _must_follow(deletion: Step, step: Step, deletions: Mapping[str, Step]) -> bool:
-    """Whether two deletions that name each other run in rank order, so that no circle arises."""
-    if deletions.get(step.key.resource) is not step:
-        return False
-    return _urgency(step)[2:] > _urgency(deletion)[2:]
+def _lets_go_first(step: Step, deletion: Step, names: Mapping[str, frozenset[str]]) -> bool:
+    """Whether a step on a resource runs before its deletion; two deletions that name each other run in rank order."""
+    if step.key.resource not in names[deletion.id] or step.leaves is not None or step.key.name:
+        return True
+    return _urgency(step)[2:] < _urgency(deletion)[2:]
 
 
-def _mentions(value: Value, step: Step) -> str:
-    parts: list[Any] = [value, step.key.resource, step.key.name]
-    return canonical(parts)
+def _comes_later(step: Step, creation: Step, names: Mapping[str, frozenset[str]]) -> bool:
+    """Whether a step follows a creation that it names; of two creations that name each other the higher rank is first."""
+    if not step.replaces or step.replaces not in names[creation.id]:
+        return True
+    return _urgency(creation)[2:] < _urgency(step)[2:]
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
+
+
+def names_in(value: Value) -> frozenset[str]:
+    """Every word in a value that could be a resource's id or name."""
+    return frozenset(_NAME.findall(canonical(value)))

@@ -174,7 +174,19 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC)
 class Fold:
     """Records folded, oldest first, over what was read of the network before them."""
 
-    def __init__(self, baseline: Iterable[tuple[SettingKey, PriorValue]] = ()) -> None:
+    def __init__(
+        self,
+        baseline: Iterable[tuple[SettingKey, PriorValue]] = (),
+        swept_at: Callable[[SettingKey], datetime | None] = lambda key: None,
+    ) -> None:
+        """Start from a baseline.
+
+        Args:
+            baseline: what was read before the records, with what told it.
+            swept_at: when a sweep listed everything of a setting's kind and place, so that what it does not show was absent then;
+                `None` where none did.
+        """
+        self._swept_at = swept_at
         self.histories: dict[SettingKey, History] = {}
         self._aliases: dict[str, SettingKey] = {}
         self._by_resource: dict[tuple[str, str], list[SettingKey]] = {}
@@ -189,8 +201,8 @@ class Fold:
 
     def value(self, key: SettingKey) -> Value | Unknown:
         """The setting's value just before the record that is being read."""
-        history = self.histories.get(key)
-        return UNKNOWN if history is None else history.value_at(self._moment)[0]
+        history = self.histories.get(key) or History(key, self._not_shown(key))
+        return history.value_at(self._moment)[0]
 
     def keys_of(self, kind: str, resource: str) -> list[SettingKey]:
         return list(self._by_resource.get((kind, resource), ()))
@@ -201,6 +213,8 @@ class Fold:
         entries: list[Entry] = []
         for write in list(reader(record, self)):
             history = self._history(write.key)
+            if not history.prior and not history.entries:
+                history.prior.extend(self._not_shown(write.key))
             before, source = write.before, Source.RECORD
             if before is UNKNOWN:
                 before, source = history.value_at(record.time)
@@ -210,6 +224,11 @@ class Fold:
                 self._aliases[alias] = write.key
             entries.append(entry)
         return entries
+
+    def _not_shown(self, key: SettingKey) -> list[PriorValue]:
+        """What a sweep that listed everything of a kind tells of a setting that it does not show: it was absent."""
+        at = self._swept_at(key)
+        return [] if at is None else [PriorValue(None, at, Source.BASELINE)]
 
     def _history(self, key: SettingKey) -> History:
         history = self.histories.get(key)

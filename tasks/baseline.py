@@ -31,6 +31,16 @@ class Swept:
     failed: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """One region as it was read before the window; `covered` are the kinds of which everything was read."""
+
+    scope: Scope
+    at: datetime
+    settings: tuple[tuple[SettingKey, PriorValue], ...]
+    covered: frozenset[str]
+
+
 def sweep_region(aws: Aws, scope: Scope, at: datetime) -> Swept:
     """Read every network setting of one region; a read that fails is recorded, never skipped."""
     found: list[Observed] = []
@@ -47,7 +57,9 @@ def sweep_region(aws: Aws, scope: Scope, at: datetime) -> Swept:
 def _with_details(aws: Aws, family: Family, scope: Scope, read: Read) -> list[Observed]:
     """What one listing shows, and what only a read of each listed resource shows."""
     listed = [observed for page in aws.read_all(scope, read) for observed in family.observe(scope, read, page)]
-    further = [detail for observed in listed if not observed.key.name for detail in family.details(observed.key)]
+    # A deleted prefix list is still listed; its entries cannot be read any more.
+    standing = [observed.key for observed in listed if not observed.key.name and observed.value is not None]
+    further = [detail for key in standing for detail in family.details(key)]
     pages = ((detail, page) for detail in further for page in aws.read_all(scope, detail))
     return listed + [observed for detail, page in pages for observed in family.observe(scope, detail, page)]
 
@@ -79,7 +91,7 @@ class Baselines:
         self._ledger.append(CHAIN, Kind.COVERAGE, f"sweep:{name}", body)
         return digest
 
-    def newest(self, scope: Scope, before: datetime) -> tuple[datetime, list[tuple[SettingKey, PriorValue]]] | None:
+    def newest(self, scope: Scope, before: datetime) -> Baseline | None:
         """The newest sweep of a region that was made before a moment and whose file is as it was written."""
         for line in reversed(self._ledger.lines(CHAIN, Kind.COVERAGE)):
             body = line.body
@@ -88,13 +100,21 @@ class Baselines:
                 continue
             content = self._intact(str(body["file"]), str(body["sha256"]))
             if content is not None:
-                return at, list(_priors(json.loads(gzip.decompress(content)), at))
+                told = json.loads(gzip.decompress(content))
+                return Baseline(scope, at, tuple(_priors(told, at)), frozenset(_covered(told)))
         return None
 
     def _intact(self, name: str, digest: str) -> bytes | None:
         path = self._folder / name
         content = path.read_bytes() if path.exists() else b""
         return content if hashlib.sha256(content).hexdigest() == digest else None
+
+
+def _covered(content: dict[str, Any]) -> Iterator[str]:
+    """The kinds whose every read succeeded: what the sweep does not show of them was absent."""
+    for family in network.FAMILIES:
+        if not any(f"{read.service}:{read.operation}" in content["failed"] for read in family.inventory):
+            yield from family.kinds
 
 
 def _priors(content: dict[str, Any], at: datetime) -> Iterator[tuple[SettingKey, PriorValue]]:

@@ -6,8 +6,10 @@ until it is stable; outcome to the ledger.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -102,6 +104,7 @@ class Executor:
             return Outcome(step.id, Result.FAILED, f"its live value could not be read: {live.reason}")
         made = "" if first_time else self._made_before_a_crash(plan, step)
         if made:
+            self._unmark(step, made)
             return Outcome(step.id, Result.DONE, "made before an interruption", made)
         found = live.value if live else None
         settling = live is not None and not live.settled
@@ -111,7 +114,10 @@ class Executor:
         if not same(found, step.expects) and not begun and not (settling and not first_time):
             return Outcome(step.id, Result.MOVED, f"it is {brief(found)}; the plan was made when it was {brief(step.expects)}")
         problem, new_id = ("", "") if settling and not first_time else self._make_calls(plan, step)
-        return self._confirm(step, problem, new_id)
+        outcome = self._confirm(step, problem, new_id)
+        if outcome.new_id:
+            self._unmark(step, outcome.new_id)
+        return outcome
 
     def _make_calls(self, plan: Plan, step: Step) -> tuple[str, str]:
         """Make the calls that are not journalled yet; the first problem ends it. Answers the problem and the new id."""
@@ -201,6 +207,13 @@ class Executor:
             return ""
         return next((str(tag["ResourceId"]) for tag in answer.get("Tags", [])), "")
 
+    def _unmark(self, step: Step, resource: str) -> None:
+        """Take the step's tag off again: what came back must not look different. One that stays does no harm."""
+        if step.replaces and any(TAGGED_AS.get(call.operation) for call in step.calls):
+            parameters = {"Resources": [resource], "Tags": [{"Key": STEP_TAG}]}
+            with suppress(AwsError):
+                self._aws.call(step.account, step.region, "ec2", "DeleteTags", parameters)
+
     def _with_new_ids(self, plan: Plan, step: Step) -> Step:
         """The step with the ids of resources that were made again in place of the deleted ones."""
         renamed = renamed_ids(self._ledger, plan.incident)
@@ -247,6 +260,29 @@ class Executor:
 
 
 STEP_TAG = "countermand:step"
+TAGGED_AS = {
+    "AllocateAddress": "elastic-ip",
+    "CreateCarrierGateway": "carrier-gateway",
+    "CreateCustomerGateway": "customer-gateway",
+    "CreateDhcpOptions": "dhcp-options",
+    "CreateEgressOnlyInternetGateway": "egress-only-internet-gateway",
+    "CreateFlowLogs": "vpc-flow-log",
+    "CreateInternetGateway": "internet-gateway",
+    "CreateManagedPrefixList": "prefix-list",
+    "CreateNatGateway": "natgateway",
+    "CreateNetworkAcl": "network-acl",
+    "CreateNetworkInterface": "network-interface",
+    "CreateRouteTable": "route-table",
+    "CreateSecurityGroup": "security-group",
+    "CreateSubnet": "subnet",
+    "CreateVpc": "vpc",
+    "CreateVpcEndpoint": "vpc-endpoint",
+    "CreateVpcPeeringConnection": "vpc-peering-connection",
+    "CreateVpnConnection": "vpn-connection",
+    "CreateVpnGateway": "vpn-gateway",
+}
+"""Operations that make a resource, and what its tags call it."""
+_ID = re.compile(r"[a-z]+(?:-[a-z]+)*-[0-9a-f]{8,32}")
 
 
 def renamed_ids(ledger: Ledger, incident: str) -> dict[str, str]:
@@ -258,10 +294,10 @@ def renamed_ids(ledger: Ledger, incident: str) -> dict[str, str]:
 def _marked(call: PlannedCall, step: Step) -> dict[str, Any]:
     """The parameters, with the step's tag on a resource that is made again, so that a crash does not make it twice."""
     parameters = dict(call.parameters)
-    if not step.replaces or call.service != "ec2" or "TagSpecifications" not in parameters:
-        return parameters
-    mark = {"Key": STEP_TAG, "Value": step.id}
-    parameters["TagSpecifications"] = [{**spec, "Tags": [*spec.get("Tags", []), mark]} for spec in parameters["TagSpecifications"]]
+    taggable = TAGGED_AS.get(call.operation)
+    if step.replaces and call.service == "ec2" and taggable:
+        mark = {"ResourceType": taggable, "Tags": [{"Key": STEP_TAG, "Value": step.id}]}
+        parameters["TagSpecifications"] = [*parameters.get("TagSpecifications", []), mark]
     return parameters
 
 
@@ -274,8 +310,9 @@ def _request_id(answer: Mapping[str, Any]) -> str:
 
 
 def _renamed(value: Any, ids: Mapping[str, str]) -> Any:
+    """A value with old ids replaced, also inside texts: a rule's name carries the id of the group that it lets in."""
     if isinstance(value, str):
-        return ids.get(value, value)
+        return _ID.sub(lambda found: ids.get(found.group(), found.group()), value)
     if isinstance(value, list | tuple):
         return [_renamed(item, ids) for item in value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What a killed process runs: it applies a plan and ends itself with SIGKILL at a given boundary."""
+"""What a killed process runs: it applies plans and ends itself with SIGKILL at a given boundary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from incident.policy import Policy
 from tasks.approvals import Approvals
 from tasks.aws import Aws
 from tasks.config import AwsConfig
-from tasks.executor import Executor, Outcome
+from tasks.executor import Executor
 from tasks.ledger import Ledger
 
 
@@ -23,10 +23,6 @@ def executor(endpoint: str, account: str, ledger_url: str, policy: Policy, bound
     config = AwsConfig(accounts=(account,), endpoint_url=endpoint, call_deadline_seconds=20, snapshot_deadline_seconds=60)
     ledger = Ledger.open(ledger_url, utc_now)
     return Executor(Aws(config), ledger, Approvals(ledger, policy, utc_now), boundary)
-
-
-def apply_all(runner: Executor, plan: Plan) -> list[Outcome]:
-    return [runner.apply(plan, step) for step in plan.steps]
 
 
 def killed_at(
@@ -43,5 +39,7 @@ def killed_at(
             os.kill(os.getpid(), signal.SIGKILL)
 
     runner = executor(endpoint, account, ledger_url, Policy.model_validate_json(policy), count)
-    for plan in plans:
-        apply_all(runner, Plan.model_validate_json(plan))
+    for text in plans:
+        plan = Plan.model_validate_json(text)
+        for step in plan.steps:
+            runner.apply(plan, step)

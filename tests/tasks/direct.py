@@ -1,0 +1,163 @@
+"""A response without Prefect and Slack: the same core, planner and executor, straight against the range. Fast enough for many."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+from crashes import executor, utc_now
+
+from drill.aws.range import Range
+from drill.scenario import Scenario
+from drill.stage import Stage
+from drill.verdict import Verdict, judge
+from incident.actor import Actor, Credential, Link, followed
+from incident.approvals import Answer
+from incident.collection import resting_on_evidence, snapshot_steps
+from incident.containment import containment, wanted_settings
+from incident.families import family_for_kind
+from incident.family import Scope
+from incident.investigation import Investigation, investigate
+from incident.plan import Plan
+from incident.planner import propose
+from incident.policy import Policy, Responder
+from incident.record import Record
+from incident.resources.compute import INSTANCE
+from incident.resources.evidence import EVIDENCE_SNAPSHOTS
+from incident.settings import Observed, PriorValue, SettingKey, Source, canonical
+from tasks.approvals import Approvals
+from tasks.aws import Aws, observe
+from tasks.baseline import sweep_region
+from tasks.config import AwsConfig
+from tasks.executor import Executor, Outcome
+from tasks.ledger import Ledger
+
+POLICY = Policy(responders=(Responder(name="alice"),))
+INCIDENT = "inc-direct"
+
+
+@dataclass
+class World:
+    """An attacked estate and the approved plans that undo it."""
+
+    aws: Range
+    stage: Stage
+    ledger_url: str
+    plans: list[Plan]
+    credentials: dict[str, str]
+    before: dict
+
+    def executor(self, boundary=lambda name: None) -> Executor:
+        return executor(self.aws.url, self.aws.account, self.ledger_url, POLICY, boundary)
+
+    def judged(self) -> Verdict:
+        return judge(self.stage, self.before, self.aws.dump())
+
+    def calls(self) -> list[tuple[str, str, str]]:
+        """The responder's calls that took effect, whatever their order; ids differ from one world to the next."""
+        done = httpx.get(f"{self.aws.url}/range/calls", timeout=30).json()
+        ours = [call for call in done if "CountermandResponder" in str(call["principal"])]
+        return sorted((call["region"], call["operation"], ",".join(sorted(call["params"]))) for call in ours)
+
+    def settings(self) -> list[str]:
+        """Every setting of the plans as a read shows it, without ids."""
+        aws = client(self.aws)
+        keys = [step.key for plan in self.plans for step in plan.steps if step.key.kind != EVIDENCE_SNAPSHOTS]
+        return sorted(_without_ids(aws, key) for key in keys)
+
+
+def client(aws: Range) -> Aws:
+    return Aws(AwsConfig(accounts=(aws.account,), endpoint_url=aws.url))
+
+
+def _without_ids(aws: Aws, key: SettingKey) -> str:
+    found = observe(aws, family_for_kind(key.kind), key)
+    value = found.value if isinstance(found, Observed) else found
+    return re.sub(r"-[0-9a-f]{8,17}\b", "-*", f"{key.region} {key.kind} {key.name} {canonical(value)}")
+
+
+def apply_all(runner: Executor, plans: list[Plan]) -> list[Outcome]:
+    return [runner.apply(plan, step) for plan in plans for step in plan.steps]
+
+
+def attacked(aws: Range, scenario: Scenario, folder: Path) -> World:
+    """Play a scenario up to the approval of everything that undoes it."""
+    keys = aws.responder()
+    credentials = {
+        "AWS_ACCESS_KEY_ID": keys.access_key,
+        "AWS_SECRET_ACCESS_KEY": keys.secret,
+        "AWS_SESSION_TOKEN": keys.token,
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    os.environ.update(credentials)
+    stage = Stage(scenario, aws)
+    stage.build_estate()
+    before = aws.dump()
+    baseline = _baseline(aws) if scenario.baseline else (None, [])
+    stage.attack()
+    plans = plans_for(aws, stage, scenario, baseline)
+    ledger_url = f"sqlite:///{folder / 'ledger.db'}"
+    _approve(ledger_url, plans)
+    return World(aws, stage, ledger_url, plans, credentials, before)
+
+
+def _baseline(aws: Range) -> tuple[datetime, list[tuple[SettingKey, PriorValue]]]:
+    at = datetime.fromtimestamp(aws.clock.now(), UTC)
+    swept = [sweep_region(client(aws), Scope(aws.account, region), at) for region in sorted(aws.config.enabled)]
+    settings = [item for region in swept for item in region.settings]
+    return at, [(item.key, PriorValue(item.value, at, Source.BASELINE, item.aliases)) for item in settings]
+
+
+def plans_for(aws: Range, stage: Stage, scenario: Scenario, baseline) -> list[Plan]:
+    """Evidence, containment and restoration, as the flow plans them."""
+    found, actor = _investigated(aws, stage, scenario, baseline)
+    reader = client(aws)
+
+    def live(keys) -> dict:
+        return {key: observe(reader, family_for_kind(key.kind), key) for key in keys}
+
+    evidence = Plan(incident=INCIDENT, title="evidence", steps=snapshot_steps(INCIDENT, _volumes(reader, found)))
+    now = utc_now()
+    steps, _ = containment(actor, live(wanted_settings(actor, now)), now)
+    contain = Plan(incident=INCIDENT, title="contain", steps=tuple(steps))
+    contained = {step.key: step.leaves for step in steps}
+    outstanding = [replace(item, written=contained.get(item.key, item.written)) for item in found.reversals]
+    # Containment runs first, so what it sets is what restoration finds.
+    found_live = live([item.key for item in outstanding]) | {key: Observed(key, value) for key, value in contained.items()}
+    proposal = propose(outstanding, found_live)
+    left = (*proposal.unplanned, *found.not_undone)
+    restore = Plan(incident=INCIDENT, title="restore", steps=resting_on_evidence(proposal.steps, evidence), unplanned=left)
+    return [evidence, contain, restore]
+
+
+def _investigated(aws: Range, stage: Stage, scenario: Scenario, baseline) -> tuple[Investigation, Actor]:
+    raw = httpx.get(f"{aws.url}/range/records", timeout=30).json()
+    records = sorted((Record.parse(item) for item in raw), key=lambda record: record.time)
+    principal = scenario.principals[scenario.finding.principal]
+    key = stage.happened.keys[scenario.finding.principal][0]
+    seed = Credential(key, principal.user, "user", Link.PROVED, "the finding names it", "", aws.account)
+    actor = followed(Actor({key: seed}, seed=key), records)
+    at, priors = baseline
+    return investigate(records, priors, actor, lambda setting: at if setting.region != "global" else None), actor
+
+
+def _volumes(reader: Aws, found: Investigation) -> dict:
+    doomed = [item.key for item in found.reversals if item.key.kind == INSTANCE and item.target is None]
+    held = {}
+    for key in doomed:
+        filters = {"Filters": [{"Name": "attachment.instance-id", "Values": [key.resource]}]}
+        answer = reader.call(key.account, key.region, "ec2", "DescribeVolumes", filters)
+        held[key] = tuple(sorted(volume["VolumeId"] for volume in answer["Volumes"]))
+    return held
+
+
+def _approve(ledger_url: str, plans: list[Plan]) -> None:
+    approvals = Approvals(Ledger.open(ledger_url, utc_now), POLICY, utc_now)
+    for plan in plans[1:]:
+        asked = approvals.ask(plan, "restore", 1, ())
+        answer = {"person": "alice", "answer": Answer.APPROVE, "digest": plan.digest}
+        approvals.decide(INCIDENT, asked.id, method="one-time-code", surface="prefect", **answer)

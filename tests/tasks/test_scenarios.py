@@ -1,0 +1,29 @@
+"""Every scenario of the library, answered by the core and the executor, judged by a look that shares no code with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from direct import apply_all, attacked
+
+import drill
+from drill.aws.range import Range
+from drill.scenario import load
+from drill.stage import range_config
+
+LIBRARY = sorted((Path(drill.__file__).parent / "scenarios").glob("*.yaml"))
+ONE_ACCOUNT = [path for path in LIBRARY if len(load(path).accounts) == 1]
+
+
+@pytest.mark.parametrize("path", ONE_ACCOUNT, ids=lambda path: path.stem)
+def test_the_network_is_what_it_was_and_nothing_is_left(path, tmp_path):
+    scenario = load(path)
+    with Range(range_config(scenario, snapshot_seconds=0)) as aws:
+        world = attacked(aws, scenario, tmp_path)
+        outcomes = apply_all(world.executor(), world.plans)
+        assert [outcome for outcome in outcomes if not outcome.good] == []
+        judged = world.judged()
+        assert judged.differences == []
+        assert judged.leftovers == []
+        assert [item for plan in world.plans for item in plan.unplanned] == []
