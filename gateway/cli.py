@@ -132,9 +132,7 @@ def drill(
     dump: Annotated[Path | None, typer.Option("--dump", help="Write before.json, attacked.json and after.json here.")] = None,
 ) -> None:
     """Replay an attack in the practice range and judge the response. Ends with 0 only when the scenario's expectation holds."""
-    from gateway.practice.exercise import Exercise
-
-    raise typer.Exit(_practise(Exercise(file, interactive=not unattended, json_out=json_out, dump=dump, console=console)))
+    raise typer.Exit(_practise(file, interactive=not unattended, json_out=json_out, dump=dump))
 
 
 @app.command()
@@ -143,19 +141,21 @@ def demo(
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the verdict here.")] = None,
 ) -> None:
     """One incident from the webhook to the restored network, against the practice range."""
-    from gateway.practice.exercise import DEMO, Exercise
-
-    raise typer.Exit(_practise(Exercise(DEMO, interactive=interactive, json_out=json_out, dump=None, console=console)))
+    raise typer.Exit(_practise(None, interactive=interactive, json_out=json_out, dump=None))
 
 
-def _practise(exercise: Any) -> int:
+def _practise(file: Path | None, *, interactive: bool, json_out: Path | None, dump: Path | None) -> int:
+    """Play a scenario, the demo's where none is named, and return the exit code."""
     from drill.scenario import ScenarioError
+    from gateway.practice.exercise import DEMO, Exercise
     from gateway.practice.stack import StackFailed
 
     try:
-        return int(exercise.run())
+        return Exercise(file or DEMO, interactive=interactive, json_out=json_out, dump=dump, console=console).run()
     except (ScenarioError, StackFailed) as error:
         raise UserError(str(error)) from None
+    except OSError as error:
+        raise UserError(f"{error.filename or file}: {error.strerror or error}; name a file or folder that can be used") from None
 
 
 @app.command()

@@ -85,8 +85,6 @@ def _verdict(finding: Finding) -> tuple[bool, str]:
         return False, "the finding is archived: someone has dealt with it or suppressed it"
     if _is_root(finding):
         return False, "root credentials cannot be contained by a policy: page the account's owner, who must act by hand"
-    if not finding.dated:
-        return False, "the finding does not say from when on the actor acted; a person must look at it"
     if finding.type in PLAYBOOK:
         return True, "the playbook starts a response with this type"
     group = group_of(finding.type)

@@ -200,19 +200,25 @@ class Executor:
         last = self._journal(plan, step, len(step.calls) - 1)
         if last is not None:
             return str(last.body.get("new_id", ""))
-        filters = [{"Name": "key", "Values": [STEP_TAG]}, {"Name": "value", "Values": [step.id]}]
         try:
-            answer = self._aws.call(step.account, step.region, "ec2", "DescribeTags", {"Filters": filters})
+            return next(iter(self._marked_by(step)), "")
         except AwsError:
             return ""
-        return next((str(tag["ResourceId"]) for tag in answer.get("Tags", [])), "")
 
     def _unmark(self, step: Step, resource: str) -> None:
         """Take the step's tag off again: what came back must not look different. One that stays does no harm."""
-        if step.replaces and any(TAGGED_AS.get(call.operation) for call in step.calls):
-            parameters = {"Resources": [resource], "Tags": [{"Key": STEP_TAG}]}
-            with suppress(AwsError):
+        if not step.replaces or not any(TAGGED_AS.get(call.operation) for call in step.calls):
+            return
+        with suppress(AwsError):
+            if resource in self._marked_by(step):
+                parameters = {"Resources": [resource], "Tags": [{"Key": STEP_TAG}]}
                 self._aws.call(step.account, step.region, "ec2", "DeleteTags", parameters)
+
+    def _marked_by(self, step: Step) -> list[str]:
+        """The resources that carry the step's tag."""
+        filters = [{"Name": "key", "Values": [STEP_TAG]}, {"Name": "value", "Values": [step.id]}]
+        answer = self._aws.call(step.account, step.region, "ec2", "DescribeTags", {"Filters": filters})
+        return [str(tag["ResourceId"]) for tag in answer.get("Tags", [])]
 
     def _with_new_ids(self, plan: Plan, step: Step) -> Step:
         """The step with the ids of resources that were made again in place of the deleted ones."""

@@ -74,19 +74,6 @@ def test_a_sample_finding_changes_nothing_and_pages_nobody(type_: str, shape: An
     assert "sample" in verdict.reason
 
 
-def test_an_archived_finding_changes_nothing() -> None:
-    verdict = _triage(INSTANCE_TYPE, service={"archived": True})
-    assert not verdict.starts_response
-    assert "archived" in verdict.reason
-
-
-def test_a_finding_that_gives_no_time_changes_nothing() -> None:
-    seen = {"eventFirstSeen": None}
-    verdict = _triage(INSTANCE_TYPE, service=seen, createdAt=None, updatedAt=None)
-    assert not verdict.starts_response
-    assert "does not say from when" in verdict.reason
-
-
 _ROOT_KEY = KEY_RESOURCE | {"accessKeyDetails": {"accessKeyId": "ASIAROOTEXAMPLE", "userName": "Root", "userType": "Root"}}
 
 
