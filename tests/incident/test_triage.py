@@ -152,3 +152,9 @@ def test_every_active_type_that_is_published_is_known(corpus: Path) -> None:
         assert {type_: group_of(type_) for type_ in types} == dict.fromkeys(types, group)
     assert set(published["retired"]) <= RETIRED
     assert {subject_of(type_) for types in published["active_by_group"].values() for type_ in types}.isdisjoint({"unknown"})
+
+
+def test_an_archived_finding_changes_nothing() -> None:
+    verdict = _triage(INSTANCE_TYPE, service={"archived": True})
+    assert not verdict.starts_response
+    assert "archived" in verdict.reason
