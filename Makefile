@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: setup demo test test-fast lint format lock clean
+.PHONY: setup demo test test-fast lint format lock pictures clean
 
 setup: $(STAMP)
 
@@ -27,7 +27,7 @@ demo: setup
 	@$(BIN)/countermand demo $(if $(INTERACTIVE),--interactive)
 
 test: setup
-	@$(BIN)/python -m pytest tests $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 test-fast: setup
 	@$(BIN)/python -m pytest tests -m "not slow and not browser and not postgres" -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
@@ -42,6 +42,9 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+pictures: setup
+	$(BIN)/python docs/pictures/take.py
 
 lock: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
