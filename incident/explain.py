@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from incident.families import family_for_event, family_for_kind
 from incident.family import Call, Family, Unrestorable
+from incident.network.opposites import advised_call
 from incident.network.registry import Standing, recognize, standing
 from incident.record import JsonObject, Record, RecordError
 from incident.settings import UNKNOWN, Entry, Fold, Known, Observed, SettingKey, Unknown, Value, Write, same
@@ -277,6 +278,9 @@ def _joined(left: Call, right: Call) -> Call | None:
 def _recognized(record: Record) -> Explanation:
     known = recognize(record)
     text = f"{known.what}. {known.advice}" if known else record.operation
+    advised = advised_call(record)
+    if advised:
+        text = f"{known.what if known else record.operation}. By hand, for nothing here verifies it: {advised}."
     needs = known is not None and known.undo.value == "overwrites"
     return _explained(record, undo=text, certainty=Certainty.NEEDS_PRIOR_STATE if needs else Certainty.NOT_INVERTIBLE)
 

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from incident.actor import Actor
 from incident.families import family_for_event
+from incident.network.opposites import advised_call
+from incident.network.registry import recognize
 from incident.plan import Unplanned
 from incident.record import Record
 from incident.settings import Entry, Fold, PriorValue, Reversal, SettingKey, reversals
@@ -94,11 +96,14 @@ def _fold_in(fold: Fold, record: Record) -> str:
 
 
 def _not_understood(record: Record, problem: str) -> Unplanned:
+    known = recognize(record)
+    advised = advised_call(record)
+    advice = known.advice if known else "Read the record and decide by hand whether it must be taken back."
     return Unplanned(
         status="not-understood",
         what=f"{record.operation} in {record.region} at {record.time:%Y-%m-%d %H:%M:%S} UTC",
-        why=problem,
-        advice="Read the record and decide by hand whether it must be taken back.",
+        why=f"{known.what}; {problem}" if known else problem,
+        advice=f"By hand: {advised}." if advised else advice,
         records=(record.event_id,),
         authors=(record.identity.label,),
     )

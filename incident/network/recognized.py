@@ -81,6 +81,16 @@ _VERBS = (
     ("Activate", "Deactivate"),
 )
 
+_IRREGULAR = {
+    "ec2:AcceptTransitGatewayClientVpnAttachment": "DeleteTransitGatewayClientVpnAttachment",
+    "ec2:AcceptTransitGatewayMulticastDomainAssociations": "DisassociateTransitGatewayMulticastDomain",
+    "ec2:AllocateIpamPoolCidr": "ReleaseIpamPoolAllocation",
+    "ec2:CreateNetworkingFlexCostAllocationPolicy": "DeleteNetworkingFlexCostAllocationPolicies",
+    "ec2:RequestSpotFleet": "CancelSpotFleetRequests",
+    "ec2:RequestSpotInstances": "CancelSpotInstanceRequests",
+}
+"""Opposites that the verbs do not tell: what was accepted cannot be rejected any more, and some names change their number."""
+
 _VERSION = re.compile(r"\d{8}(v\d+)?$")
 """Lambda's event names end in the version of its API."""
 
@@ -103,6 +113,8 @@ def _known() -> dict[str, Recognized]:
 
 def _opposite(operation: str, known: dict[str, tuple[str, Undo]]) -> str:
     """The operation of the same service that takes back what this one does, by the verbs that AWS pairs."""
+    if operation in _IRREGULAR:
+        return _IRREGULAR[operation]
     service, _, name = operation.partition(":")
     for there, back in _VERBS:
         for verb, other in ((there, back), (back, there)):

@@ -19,19 +19,15 @@ EC2 = (
         "Client VPN endpoints",
         pairs="""
             AcceptTransitGatewayClientVpnAttachment AssociateClientVpnTargetNetwork AuthorizeClientVpnIngress
-            CreateClientVpnEndpoint CreateClientVpnRoute RevokeClientVpnIngress
+            CreateClientVpnEndpoint CreateClientVpnRoute DeleteClientVpnRoute RevokeClientVpnIngress
         """,
         overwrites="""
-            ApplySecurityGroupsToClientVpnTargetNetwork DeleteClientVpnRoute DisassociateClientVpnTargetNetwork
-            ImportClientVpnClientCertificateRevocationList ModifyClientVpnEndpoint ModifyClientVpnEndpointAuthorizationPolicy
+            ApplySecurityGroupsToClientVpnTargetNetwork DeleteClientVpnEndpointAuthorizationPolicy
+            DisassociateClientVpnTargetNetwork ImportClientVpnClientCertificateRevocationList ModifyClientVpnEndpoint
+            ModifyClientVpnEndpointAuthorizationPolicy
         """,
-        lost="""
-            DeleteClientVpnEndpoint DeleteClientVpnEndpointAuthorizationPolicy DeleteTransitGatewayClientVpnAttachment
-            RejectTransitGatewayClientVpnAttachment
-        """,
-        watched="""
-            ExportClientVpnClientCertificateRevocationList ExportClientVpnClientConfiguration TerminateClientVpnConnections
-        """,
+        lost="DeleteClientVpnEndpoint DeleteTransitGatewayClientVpnAttachment RejectTransitGatewayClientVpnAttachment",
+        watched="ExportClientVpnClientCertificateRevocationList ExportClientVpnClientConfiguration TerminateClientVpnConnections",
     ),
     Group(
         "ec2",
@@ -48,13 +44,14 @@ EC2 = (
             CreateIpamExternalResourceVerificationToken CreateIpamInternetRegistryAssociation CreateIpamPolicy CreateIpamPool
             CreateIpamPrefixListResolver CreateIpamPrefixListResolverTarget CreateIpamResourceDiscovery
             CreateIpamRoutingPolicyRegistration CreateIpamScope DisableIpamOrganizationAdminAccount DisableIpamPolicy
-            EnableIpamOrganizationAdminAccount EnableIpamPolicy ProvisionIpamByoasn ProvisionIpamPoolCidr
+            DisassociateIpamByoasn DisassociateIpamResourceDiscovery EnableIpamOrganizationAdminAccount EnableIpamPolicy
+            ProvisionIpamByoasn ProvisionIpamPoolCidr
         """,
         overwrites="""
-            BatchModifyIpamRoutingPolicyRegistrations DeleteIpamInternetRegistryAssociation DisassociateIpamByoasn
-            DisassociateIpamResourceDiscovery EnableIpamInternetRegistryAssociation ModifyIpam ModifyIpamPolicyAllocationRules
-            ModifyIpamPool ModifyIpamPoolAllocation ModifyIpamPrefixListResolver ModifyIpamPrefixListResolverTarget
-            ModifyIpamResourceCidr ModifyIpamResourceDiscovery ModifyIpamRoutingPolicyRegistration ModifyIpamScope
+            BatchModifyIpamRoutingPolicyRegistrations DeleteIpamInternetRegistryAssociation EnableIpamInternetRegistryAssociation
+            ModifyIpam ModifyIpamPolicyAllocationRules ModifyIpamPool ModifyIpamPoolAllocation ModifyIpamPrefixListResolver
+            ModifyIpamPrefixListResolverTarget ModifyIpamResourceCidr ModifyIpamResourceDiscovery
+            ModifyIpamRoutingPolicyRegistration ModifyIpamScope
         """,
         lost="""
             DeleteIpam DeleteIpamExternalResourceVerificationToken DeleteIpamPolicy DeleteIpamPool DeleteIpamPrefixListResolver
@@ -65,9 +62,7 @@ EC2 = (
     Group(
         "ec2",
         "NAT gateways",
-        pairs="""
-            AssignPrivateNatGatewayAddress AssociateNatGatewayAddress CreateNatGateway UnassignPrivateNatGatewayAddress
-        """,
+        pairs="AssignPrivateNatGatewayAddress AssociateNatGatewayAddress CreateNatGateway UnassignPrivateNatGatewayAddress",
         overwrites="DisassociateNatGatewayAddress",
         lost="DeleteNatGateway",
     ),
@@ -75,9 +70,7 @@ EC2 = (
         "ec2",
         "VPC block public access",
         pairs="CreateVpcBlockPublicAccessExclusion",
-        overwrites="""
-            DeleteVpcBlockPublicAccessExclusion ModifyVpcBlockPublicAccessExclusion ModifyVpcBlockPublicAccessOptions
-        """,
+        overwrites="DeleteVpcBlockPublicAccessExclusion ModifyVpcBlockPublicAccessExclusion ModifyVpcBlockPublicAccessOptions",
     ),
     Group(
         "ec2",
@@ -133,17 +126,22 @@ EC2 = (
         "Verified Access",
         pairs="""
             AttachVerifiedAccessTrustProvider CreateVerifiedAccessEndpoint CreateVerifiedAccessGroup CreateVerifiedAccessInstance
-            CreateVerifiedAccessTrustProvider
+            CreateVerifiedAccessTrustProvider DetachVerifiedAccessTrustProvider
         """,
         overwrites="""
-            DetachVerifiedAccessTrustProvider ModifyVerifiedAccessEndpoint ModifyVerifiedAccessEndpointPolicy
-            ModifyVerifiedAccessGroup ModifyVerifiedAccessGroupPolicy ModifyVerifiedAccessInstance
-            ModifyVerifiedAccessInstanceLoggingConfiguration ModifyVerifiedAccessTrustProvider
+            ModifyVerifiedAccessEndpoint ModifyVerifiedAccessEndpointPolicy ModifyVerifiedAccessGroup
+            ModifyVerifiedAccessGroupPolicy ModifyVerifiedAccessInstance ModifyVerifiedAccessInstanceLoggingConfiguration
+            ModifyVerifiedAccessTrustProvider
         """,
         lost="""
             DeleteVerifiedAccessEndpoint DeleteVerifiedAccessGroup DeleteVerifiedAccessInstance DeleteVerifiedAccessTrustProvider
         """,
         watched="ExportVerifiedAccessInstanceClientConfiguration",
+    ),
+    Group(
+        "ec2",
+        "access by the serial console",
+        pairs="DisableSerialConsoleAccess EnableSerialConsoleAccess",
     ),
     Group(
         "ec2",
@@ -175,13 +173,17 @@ EC2 = (
         "instances and their place in the network",
         pairs="""
             AssociateIamInstanceProfile CreateFleet CreateLaunchTemplate CreateLaunchTemplateVersion RequestSpotFleet
-            RequestSpotInstances RunInstances StartInstances StopInstances
+            RequestSpotInstances RunInstances RunScheduledInstances StartInstances StopInstances
         """,
         overwrites="""
-            ModifyInstanceAttribute ModifyInstanceMetadataDefaults ModifyInstanceMetadataOptions
-            ModifyInstanceNetworkPerformanceOptions ModifyLaunchTemplate ResetInstanceAttribute
+            DisassociateIamInstanceProfile ModifyFleet ModifyInstanceAttribute ModifyInstanceMetadataDefaults
+            ModifyInstanceMetadataOptions ModifyInstanceNetworkPerformanceOptions ModifyLaunchTemplate ModifySpotFleetRequest
+            ReplaceIamInstanceProfileAssociation ResetInstanceAttribute
         """,
-        lost="DeleteLaunchTemplate DeleteLaunchTemplateVersions TerminateInstances",
+        lost="""
+            CancelSpotFleetRequests CancelSpotInstanceRequests DeleteFleets DeleteLaunchTemplate DeleteLaunchTemplateVersions
+            TerminateInstances
+        """,
     ),
     Group(
         "ec2",
@@ -195,15 +197,12 @@ EC2 = (
         pairs="""
             CreateCoipCidr CreateCoipPool CreateLocalGatewayRoute CreateLocalGatewayRouteTable
             CreateLocalGatewayRouteTableVirtualInterfaceGroupAssociation CreateLocalGatewayRouteTableVpcAssociation
-            CreateLocalGatewayVirtualInterface CreateLocalGatewayVirtualInterfaceGroup
+            CreateLocalGatewayVirtualInterface CreateLocalGatewayVirtualInterfaceGroup DeleteCoipCidr
+            DeleteLocalGatewayRouteTableVirtualInterfaceGroupAssociation DeleteLocalGatewayRouteTableVpcAssociation
         """,
-        overwrites="""
-            DeleteLocalGatewayRoute DeleteLocalGatewayRouteTableVirtualInterfaceGroupAssociation
-            DeleteLocalGatewayRouteTableVpcAssociation ModifyLocalGatewayRoute
-        """,
+        overwrites="DeleteLocalGatewayRoute ModifyLocalGatewayRoute",
         lost="""
-            DeleteCoipCidr DeleteCoipPool DeleteLocalGatewayRouteTable DeleteLocalGatewayVirtualInterface
-            DeleteLocalGatewayVirtualInterfaceGroup
+            DeleteCoipPool DeleteLocalGatewayRouteTable DeleteLocalGatewayVirtualInterface DeleteLocalGatewayVirtualInterfaceGroup
         """,
     ),
     Group(
@@ -273,17 +272,15 @@ EC2 = (
         "route servers",
         pairs="""
             AssociateRouteServer CreateRouteServer CreateRouteServerEndpoint CreateRouteServerPeer DisableRouteServerPropagation
-            EnableRouteServerPropagation
+            DisassociateRouteServer EnableRouteServerPropagation
         """,
-        overwrites="DeleteRouteServerPeer DisassociateRouteServer ModifyRouteServer",
+        overwrites="DeleteRouteServerPeer ModifyRouteServer",
         lost="DeleteRouteServer DeleteRouteServerEndpoint",
     ),
     Group(
         "ec2",
         "route tables",
-        pairs="""
-            AssociateRouteTable CreateRoute CreateRouteTable DisableVgwRoutePropagation EnableVgwRoutePropagation
-        """,
+        pairs="AssociateRouteTable CreateRoute CreateRouteTable DisableVgwRoutePropagation EnableVgwRoutePropagation",
         overwrites="DeleteRoute DisassociateRouteTable ReplaceRoute ReplaceRouteTableAssociation",
         lost="DeleteRouteTable",
     ),
@@ -309,9 +306,9 @@ EC2 = (
     Group(
         "ec2",
         "subnets",
-        pairs="AssociateSubnetCidrBlock CreateDefaultSubnet CreateSubnet CreateSubnetCidrReservation",
+        pairs="AssociateSubnetCidrBlock CreateDefaultSubnet CreateSubnet CreateSubnetCidrReservation DeleteSubnetCidrReservation",
         overwrites="DisassociateSubnetCidrBlock ModifySubnetAttribute",
-        lost="DeleteSubnet DeleteSubnetCidrReservation",
+        lost="DeleteSubnet",
     ),
     Group(
         "ec2",
@@ -321,13 +318,9 @@ EC2 = (
     Group(
         "ec2",
         "traffic mirroring",
-        pairs="""
-            CreateTrafficMirrorFilter CreateTrafficMirrorFilterRule CreateTrafficMirrorSession CreateTrafficMirrorTarget
-        """,
+        pairs="CreateTrafficMirrorFilter CreateTrafficMirrorFilterRule CreateTrafficMirrorSession CreateTrafficMirrorTarget",
         overwrites="ModifyTrafficMirrorFilterNetworkServices ModifyTrafficMirrorFilterRule ModifyTrafficMirrorSession",
-        lost="""
-            DeleteTrafficMirrorFilter DeleteTrafficMirrorFilterRule DeleteTrafficMirrorSession DeleteTrafficMirrorTarget
-        """,
+        lost="DeleteTrafficMirrorFilter DeleteTrafficMirrorFilterRule DeleteTrafficMirrorSession DeleteTrafficMirrorTarget",
     ),
     Group(
         "ec2",
@@ -340,16 +333,16 @@ EC2 = (
             CreateTransitGatewayNetworkFunctionAttachment CreateTransitGatewayPeeringAttachment CreateTransitGatewayPolicyTable
             CreateTransitGatewayPolicyTableEntry CreateTransitGatewayPrefixListReference CreateTransitGatewayRoute
             CreateTransitGatewayRouteTable CreateTransitGatewayRouteTableAnnouncement CreateTransitGatewayVpcAttachment
-            DisableTransitGatewayRouteTablePropagation EnableTransitGatewayRouteTablePropagation
+            DeregisterTransitGatewayMulticastGroupMembers DeregisterTransitGatewayMulticastGroupSources
+            DisableTransitGatewayRouteTablePropagation DisassociateTransitGatewayMulticastDomain
+            DisassociateTransitGatewayPolicyTable EnableTransitGatewayRouteTablePropagation
             RegisterTransitGatewayMulticastGroupMembers RegisterTransitGatewayMulticastGroupSources
         """,
         overwrites="""
             DeleteTransitGatewayConnectPeer DeleteTransitGatewayMeteringPolicyEntry DeleteTransitGatewayPolicyTableEntry
             DeleteTransitGatewayPrefixListReference DeleteTransitGatewayRoute DeleteTransitGatewayRouteTableAnnouncement
-            DeregisterTransitGatewayMulticastGroupMembers DeregisterTransitGatewayMulticastGroupSources
-            DisassociateTransitGatewayMulticastDomain DisassociateTransitGatewayPolicyTable DisassociateTransitGatewayRouteTable
-            ModifyTransitGateway ModifyTransitGatewayAttachmentNatConfiguration ModifyTransitGatewayMeteringPolicy
-            ModifyTransitGatewayNetworkFunctionAttachment ModifyTransitGatewayPeeringAttachment
+            DisassociateTransitGatewayRouteTable ModifyTransitGateway ModifyTransitGatewayAttachmentNatConfiguration
+            ModifyTransitGatewayMeteringPolicy ModifyTransitGatewayNetworkFunctionAttachment ModifyTransitGatewayPeeringAttachment
             ModifyTransitGatewayPolicyTableEntry ModifyTransitGatewayPrefixListReference ModifyTransitGatewayVpcAttachment
             ReplaceTransitGatewayRoute
         """,

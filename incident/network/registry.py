@@ -16,6 +16,7 @@ from incident.network.internet_gateway import INTERNET_GATEWAYS
 from incident.network.nat_gateway import NAT_GATEWAYS
 from incident.network.network_acl import NETWORK_ACLS
 from incident.network.network_interface import NETWORK_INTERFACES
+from incident.network.not_network import NOT_NETWORK
 from incident.network.peering import PEERINGS
 from incident.network.prefix_list import PREFIX_LISTS
 from incident.network.recognized import Recognized, recognized
@@ -95,7 +96,7 @@ def standing(record: Record) -> Standing:
     """
     if record.operation in _BY_EVENT:
         return Standing.UNDERSTOOD
-    if record.read_only or _READS.match(record.event_name):
+    if record.read_only or _READS.match(record.event_name) or record.operation in NOT_NETWORK:
         return Standing.ELSEWHERE
     if recognized(record.operation) is not None:
         return Standing.RECOGNIZED

@@ -42,28 +42,39 @@ def runs(ledger: Ledger) -> Runs:
 
 
 @pytest.fixture
-def open_doors(ledger: Ledger, runs: Runs, tmp_path: Path, wait_until: Callable[..., None]) -> Iterator[Open]:
-    """Opens the doors and answers a client for them; both are closed when the test ends."""
-    opened: list[tuple[uvicorn.Server, threading.Thread, httpx.Client]] = []
+def serve(wait_until: Callable[..., None]) -> Iterator[Callable[[ASGIApp], str]]:
+    """Serves an application on a free port and answers its address; it is closed when the test ends."""
+    running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def open_(*, start: Start | None = None, slack: ASGIApp | None = None, **settings: object) -> httpx.Client:
-        chosen = {"webhook_keys": ("current-key", "next-key"), "reports": tmp_path / "reports", "poll_seconds": 0.05} | settings
-        app = create_app(Settings(**chosen), ledger, start or runs, slack=slack)
+    def serve_(app: ASGIApp) -> str:
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="on"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
+        running.append((server, thread))
         wait_until(lambda: server.started, 10, "opening the doors")
-        port = server.servers[0].sockets[0].getsockname()[1]
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False)
-        opened.append((server, thread, client))
-        return client
+        return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
 
-    yield open_
-    for server, thread, client in opened:
-        client.close()
+    yield serve_
+    for server, thread in running:
         server.should_exit = True
         thread.join(10)
         assert not thread.is_alive(), "the doors did not close"
+
+
+@pytest.fixture
+def open_doors(ledger: Ledger, runs: Runs, tmp_path: Path, serve: Callable[[ASGIApp], str]) -> Iterator[Open]:
+    """Opens the doors and answers a client for them; both are closed when the test ends."""
+    clients: list[httpx.Client] = []
+
+    def open_(*, start: Start | None = None, slack: ASGIApp | None = None, **settings: object) -> httpx.Client:
+        chosen = {"webhook_keys": ("current-key", "next-key"), "reports": tmp_path / "reports", "poll_seconds": 0.05} | settings
+        address = serve(create_app(Settings(**chosen), ledger, start or runs, slack=slack))
+        clients.append(httpx.Client(base_url=address, timeout=10, trust_env=False))
+        return clients[-1]
+
+    yield open_
+    for client in clients:
+        client.close()
 
 
 @pytest.fixture
