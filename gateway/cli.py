@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -295,11 +296,17 @@ def _ledger() -> Any:
     return Ledger.open(_config().ledger, utc_now)
 
 
+def _stop(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command line; what a user did wrong ends in one line and exit code 2."""
     from tasks.config import ConfigError
     from tasks.ledger import LedgerUnavailable
 
+    # Asked to end, a drill must end the processes that it started.
+    signal.signal(signal.SIGTERM, _stop)
     try:
         app()
     except (UserError, ConfigError, LedgerUnavailable) as error:

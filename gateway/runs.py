@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.states import AwaitingRetry
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from incident.finding import Finding
@@ -25,6 +28,14 @@ _AGAIN = retry(
 
 class RunsUnavailable(Exception):
     """Prefect did not take the call; the message says why in one line. The dispatcher tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A run that crashed, and when (UTC)."""
+
+    run: UUID
+    at: datetime
 
 
 class Runs:
@@ -68,6 +79,37 @@ class Runs:
             await _resume(UUID(str(line.body["flow_run"])), answer)
         except (PrefectException, httpx.HTTPError) as error:
             raise RunsUnavailable(f"Prefect did not wake the run: {type(error).__name__}") from None
+
+    async def crash_of(self, incident: str) -> Crash | None:
+        """The crash in which the incident's run stands, if it does.
+
+        Raises:
+            RunsUnavailable: Prefect is not reached.
+        """
+        line = self._ledger.find(incident, "run")
+        if line is None:
+            return None
+        run = UUID(str(line.body["flow_run"]))
+        try:
+            async with get_client() as client:
+                state = (await client.read_flow_run(run)).state
+        except ObjectNotFound:
+            return None
+        except (PrefectException, httpx.HTTPError) as error:
+            raise RunsUnavailable(f"Prefect does not show the run of {incident}: {type(error).__name__}") from None
+        return Crash(run, state.timestamp) if state is not None and state.is_crashed() else None
+
+    async def start_again(self, crash: Crash) -> None:
+        """Schedule a crashed run again, under the same id.
+
+        Raises:
+            RunsUnavailable: Prefect is not reached.
+        """
+        try:
+            async with get_client() as client:
+                await client.set_flow_run_state(crash.run, AwaitingRetry(), force=True)
+        except (PrefectException, httpx.HTTPError) as error:
+            raise RunsUnavailable(f"Prefect did not start run {crash.run} again: {type(error).__name__}") from None
 
 
 @_AGAIN

@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 
 from gateway.app import Beside, Settings, create_app
 from gateway.clicks import SlackDecisions
+from gateway.reviver import Reviver
 from gateway.runs import Runs
 from gateway.slack import bolt_app, run_socket_mode, slack_app
 from gateway.waker import Waker
@@ -28,7 +29,7 @@ def build_app(config: Config) -> Starlette:
     )
     decisions = SlackDecisions(hands.ledger, hands.policy, hands.approvals, hands.roster, waker)
     options = {"signing_secret": signing_secret, "bot_token": token, "team": config.slack.team, "base_url": config.slack.base_url}
-    beside: list[Beside] = [waker.run]
+    beside: list[Beside] = [waker.run, Reviver(hands.ledger, runs, hands.clock).run]
     if token and app_token and not signing_secret:
         beside.append(lambda: run_socket_mode(bolt_app(decisions, **options), app_token))
     door = slack_app(decisions, **options) if token and signing_secret else None

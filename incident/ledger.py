@@ -18,6 +18,9 @@ GENESIS = "0" * 64
 INTAKE = "intake"
 """The chain that holds deliveries which belong to no incident yet."""
 
+BASELINE_CHAIN = "baseline"
+ROSTER_CHAIN = "roster"
+
 
 class Kind(StrEnum):
     """What a line is about."""

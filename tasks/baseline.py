@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from incident.family import Family, Read, Scope
-from incident.ledger import Kind
+from incident.ledger import BASELINE_CHAIN, Kind
 from incident.network import registry as network
 from incident.settings import Observed, PriorValue, SettingKey, Source
 from tasks.aws import Aws, AwsError
 from tasks.ledger import Ledger
-
-CHAIN = "baseline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +86,12 @@ class Baselines:
             "settings": len(rows),
             "failed": swept.failed,
         }
-        self._ledger.append(CHAIN, Kind.COVERAGE, f"sweep:{name}", body)
+        self._ledger.append(BASELINE_CHAIN, Kind.COVERAGE, f"sweep:{name}", body)
         return digest
 
     def newest(self, scope: Scope, before: datetime) -> Baseline | None:
         """The newest sweep of a region that was made before a moment and whose file is as it was written."""
-        for line in reversed(self._ledger.lines(CHAIN, Kind.COVERAGE)):
+        for line in reversed(self._ledger.lines(BASELINE_CHAIN, Kind.COVERAGE)):
             body = line.body
             at = datetime.fromisoformat(str(body["at"]))
             if (body["account"], body["region"]) != (scope.account, scope.region) or at >= before:

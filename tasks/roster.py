@@ -14,10 +14,9 @@ from pathlib import Path
 import pyotp
 from cryptography.fernet import Fernet, InvalidToken
 
-from incident.ledger import Kind
+from incident.ledger import ROSTER_CHAIN, Kind
 from tasks.ledger import Ledger
 
-CHAIN = "roster"
 STEP_SECONDS = 30
 FAILURES_THAT_LOCK = 5
 LOCK_TIME = timedelta(minutes=15)
@@ -41,7 +40,7 @@ class Roster:
         secrets[person] = self._fernet().encrypt(secret.encode()).decode()
         self._store(secrets)
         moment = self._clock()
-        self._ledger.append(CHAIN, Kind.NOTE, f"enrolled:{person}:{moment.isoformat()}", {"person": person})
+        self._ledger.append(ROSTER_CHAIN, Kind.NOTE, f"enrolled:{person}:{moment.isoformat()}", {"person": person})
         return pyotp.TOTP(secret, interval=STEP_SECONDS).provisioning_uri(name=person, issuer_name=ISSUER)
 
     def enrolled(self) -> list[str]:
@@ -57,9 +56,9 @@ class Roster:
         step = self._matching_step(secret, code.strip(), now)
         if step is None:
             key = f"wrong-code:{person}:{now.isoformat()}"
-            self._ledger.append(CHAIN, Kind.NOTE, key, {"person": person, "at": now.isoformat(), "wrong": True})
+            self._ledger.append(ROSTER_CHAIN, Kind.NOTE, key, {"person": person, "at": now.isoformat(), "wrong": True})
             return "the one-time code is wrong or too old; wait for the next one and try again"
-        _, fresh = self._ledger.append(CHAIN, Kind.NOTE, f"code:{person}:{step}", {"person": person, "step": step})
+        _, fresh = self._ledger.append(ROSTER_CHAIN, Kind.NOTE, f"code:{person}:{step}", {"person": person, "step": step})
         return "" if fresh else "this one-time code was used already; wait for the next one"
 
     def _matching_step(self, secret: str, code: str, now: datetime) -> int | None:
@@ -73,7 +72,9 @@ class Roster:
         return None
 
     def _locked(self, person: str, now: datetime) -> bool:
-        wrong = [line for line in self._ledger.lines(CHAIN, Kind.NOTE) if line.body.get("wrong") and line.body["person"] == person]
+        wrong = [
+            line for line in self._ledger.lines(ROSTER_CHAIN, Kind.NOTE) if line.body.get("wrong") and line.body["person"] == person
+        ]
         recent = [line for line in wrong if now - datetime.fromisoformat(str(line.body["at"])) < LOCK_TIME]
         return len(recent) >= FAILURES_THAT_LOCK
 

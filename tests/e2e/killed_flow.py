@@ -28,8 +28,8 @@ def main() -> None:
 
     hands.use_boundary(boundary)
     os.environ["PREFECT__FLOW_RUN_ID"] = run
-    sys.argv = ["prefect.flow_engine", run]
-    runpy.run_module("prefect.flow_engine", run_name="__main__")
+    sys.argv = ["prefect.engine", run]
+    runpy.run_module("prefect.engine", run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,70 @@
+"""A flow's process that dies under a living worker: the gateway starts the run again, and nobody has to notice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from drill import scenario as scenarios
+from gateway.practice.exercise import Exercise
+from gateway.practice.people import ScriptedResponders
+from incident.approvals import Asked
+from incident.ledger import Kind
+
+SCENARIO = Path(scenarios.__file__).parent / "scenarios" / "open-ssh-to-world.yaml"
+
+
+class KillingResponders(ScriptedResponders):
+    """Kills the flow's process once, as soon as it carries out what was approved."""
+
+    killed = 0
+
+    def _answer(self, position: int, asked: Asked) -> str:
+        problem = super()._answer(position, asked)
+        if not problem and not self.killed:
+            self._kill_when_it_acts()
+        return problem
+
+    def _kill_when_it_acts(self) -> None:
+        while not self._done.wait(0.02):
+            if any(line.kind == Kind.INTENT for line in self._ledger.lines(self._incident)):
+                for process in flow_processes(self._prefect_api):
+                    os.kill(process, signal.SIGKILL)
+                    type(self).killed += 1
+                return
+
+
+def flow_processes(prefect_api: str) -> list[int]:
+    """The processes that run a flow of this Prefect server."""
+    found: list[int] = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            command, environment = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if b"prefect.engine" in command and f"PREFECT_API_URL={prefect_api}".encode() in environment:
+            found.append(int(folder.name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finding the flow's process needs /proc")
+def test_a_killed_flow_is_started_again_and_the_incident_ends_well(tmp_path):
+    log, verdict_file = tmp_path / "log", tmp_path / "verdict.json"
+    console = Console(file=log.open("w"), width=200)
+    exercise = Exercise(
+        SCENARIO, interactive=False, json_out=verdict_file, dump=None, console=console, responders=KillingResponders
+    )
+    assert exercise.run() == 0, log.read_text()
+    assert KillingResponders.killed
+    verdict = json.loads(verdict_file.read_text())
+    assert verdict["restored"]
+    assert verdict["claimed"]["complete"]
+    assert len(verdict["calls"]) == len(verdict["steps"])
