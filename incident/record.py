@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, cast
 
 Json = Any
@@ -123,17 +123,33 @@ class Record:
     @property
     def service(self) -> str:
         """The service part of the event source: `ec2` of `ec2.amazonaws.com`."""
-        return self.event_source.removesuffix(".amazonaws.com")
+        return _service(self.event_source)
 
     @property
     def operation(self) -> str:
         """`service:EventName`, the key by which the registry knows it."""
-        return f"{self.service}:{self.event_name}"
+        return _operation(self.event_source, self.event_name)
+
+    @property
+    def gist(self) -> Record:
+        """Who did what, and when: the record without its bodies, which is all that a long memory need keep of it."""
+        light = object.__new__(Record)
+        light.__dict__.update(self.__dict__, request=_EMPTY, response=_EMPTY, raw=_EMPTY)
+        return light
 
     @cached_property
     def order(self) -> tuple[datetime, str]:
         """Records sort by time; CloudTrail's seconds leave ties, which the event id breaks the same way each time."""
         return (self.time, self.event_id)
+
+
+def _service(event_source: str) -> str:
+    return event_source.removesuffix(".amazonaws.com")
+
+
+@lru_cache(maxsize=65536)
+def _operation(event_source: str, event_name: str) -> str:
+    return f"{_service(event_source)}:{event_name}"
 
 
 def parse_time(value: object) -> datetime:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from incident.record import Record
@@ -47,8 +48,7 @@ class SettingKey(NamedTuple):
         return "/".join(part for part in self if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One setting written by one record.
 
     `before` is what the record itself proves about the value it replaced, `UNKNOWN` if it proves nothing.
@@ -58,7 +58,7 @@ class Write:
     key: SettingKey
     after: Value | Unknown
     before: Value | Unknown = UNKNOWN
-    handles: Mapping[str, str] = field(default_factory=dict[str, str])
+    handles: Mapping[str, str] = MappingProxyType({})
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ class Source(StrEnum):
     NOTHING = "nothing tells"
 
 
-_TRUST = list(Source)
+_TRUST = {source: -place for place, source in enumerate(Source)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,8 @@ class PriorValue:
     aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One write in a setting's history; `source` says where `before` comes from."""
+class Entry(NamedTuple):
+    """One write in a setting's history; `source` says where `before` comes from. `record` has no bodies any more."""
 
     record: Record
     key: SettingKey
@@ -131,24 +130,29 @@ class Entry:
 
 @dataclass(slots=True)
 class History:
-    """A setting's writes, oldest first, and what was read of it at other times."""
+    """A setting's writes, oldest first, and what was read of it at other times.
+
+    `written` is the last value that a record left, at `written_at`; it outlives `entries` where a fold keeps none.
+    """
 
     key: SettingKey
     prior: list[PriorValue] = field(default_factory=list[PriorValue])
     entries: list[Entry] = field(default_factory=list[Entry])
+    written: Value | Unknown = UNKNOWN
+    written_at: datetime | None = None
+
+    @property
+    def untold(self) -> bool:
+        """Whether no read and no record told anything of the setting yet."""
+        return self.written_at is None and not self.prior
 
     def value_at(self, moment: datetime) -> tuple[Value | Unknown, Source]:
         """The value at `moment`, from the newest thing that tells it; between equals in time the more trusted wins."""
-        told: list[tuple[datetime, int, Value | Unknown, Source]] = [
-            (prior.at, -_TRUST.index(prior.source), prior.value, prior.source) for prior in self.prior if prior.at <= moment
-        ]
-        if self.entries:
-            last = self.entries[-1]
-            told.append((last.record.time, -_TRUST.index(Source.EARLIER_RECORD), last.after, Source.EARLIER_RECORD))
-        if not told:
-            return UNKNOWN, Source.NOTHING
-        _, _, value, source = max(told, key=lambda known: known[:2])
-        return value, Source.NOTHING if value is UNKNOWN else source
+        value, source, at = self.written, Source.EARLIER_RECORD, self.written_at
+        for prior in self.prior:
+            if prior.at <= moment and (at is None or (prior.at, _TRUST[prior.source]) > (at, _TRUST[source])):
+                value, source, at = prior.value, prior.source, prior.at
+        return value, Source.NOTHING if at is None or value is UNKNOWN else source
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,8 @@ class Fold:
         self,
         baseline: Iterable[tuple[SettingKey, PriorValue]] = (),
         swept_at: Callable[[SettingKey], datetime | None] = lambda key: None,
+        *,
+        keeps_entries: bool = True,
     ) -> None:
         """Start from a baseline.
 
@@ -185,7 +191,10 @@ class Fold:
             baseline: what was read before the records, with what told it.
             swept_at: when a sweep listed everything of a setting's kind and place, so that what it does not show was absent then;
                 `None` where none did.
+            keeps_entries: whether histories keep every write with its record, as `reversals` needs them. Without, a fold grows with
+                the settings and not with the records.
         """
+        self._keeps_entries = keeps_entries
         self._swept_at = swept_at
         self.histories: dict[SettingKey, History] = {}
         self._aliases: dict[str, SettingKey] = {}
@@ -210,20 +219,24 @@ class Fold:
     def read(self, record: Record, reader: ReadWrites) -> list[Entry]:
         """Fold one record in: its writes join their histories, each with the value that it replaced."""
         self._moment = record.time
-        entries: list[Entry] = []
-        for write in list(reader(record, self)):
-            history = self._history(write.key)
-            if not history.prior and not history.entries:
-                history.prior.extend(self._not_shown(write.key))
-            before, source = write.before, Source.RECORD
-            if before is UNKNOWN:
-                before, source = history.value_at(record.time)
-            entry = Entry(record, write.key, before, write.after, source)
+        writes = list(reader(record, self))
+        kept = record.gist if writes else record
+        return [self._written(kept, write) for write in writes]
+
+    def _written(self, record: Record, write: Write) -> Entry:
+        history = self._history(write.key)
+        if history.untold:
+            history.prior.extend(self._not_shown(write.key))
+        before, source = write.before, Source.RECORD
+        if before is UNKNOWN:
+            before, source = history.value_at(record.time)
+        entry = Entry(record, history.key, before, write.after, source)
+        history.written, history.written_at = write.after, record.time
+        if self._keeps_entries:
             history.entries.append(entry)
-            for alias in write.aliases:
-                self._aliases[alias] = write.key
-            entries.append(entry)
-        return entries
+        for alias in write.handles.values():
+            self._aliases[alias] = history.key
+        return entry
 
     def _not_shown(self, key: SettingKey) -> list[PriorValue]:
         """What a sweep that listed everything of a kind tells of a setting that it does not show: it was absent."""
@@ -245,21 +258,28 @@ def reversals(fold: Fold, by_actor: Callable[[Record], bool]) -> list[Reversal]:
 
 
 def _reversal(history: History, by_actor: Callable[[Record], bool]) -> Reversal | None:
-    mine = [index for index, entry in enumerate(history.entries) if by_actor(entry.record)]
-    if not mine:
+    entries = history.entries
+    first = next((place for place, entry in enumerate(entries) if by_actor(entry.record)), None)
+    if first is None:
         return None
-    first, last = mine[0], mine[-1]
-    value, source = history.entries[first].before, history.entries[first].source
-    others = [(index, entry) for index, entry in enumerate(history.entries) if index > first and index not in mine]
-    if others:
-        value, source = others[-1][1].after, Source.EARLIER_RECORD
+    mine = [entries[first]]
+    others: list[Entry] = []
+    since: list[Entry] = []
+    for entry in entries[first + 1 :]:
+        if by_actor(entry.record):
+            mine.append(entry)
+            since = []
+        else:
+            others.append(entry)
+            since.append(entry)
+    value, source = (others[-1].after, Source.EARLIER_RECORD) if others else (mine[0].before, mine[0].source)
     return Reversal(
         key=history.key,
         target=value,
         source=Source.NOTHING if value is UNKNOWN else source,
-        written=history.entries[last].after,
-        by_actor=tuple(history.entries[index].record for index in mine),
-        since=tuple(entry for index, entry in others if index > last),
+        written=mine[-1].after,
+        by_actor=tuple(entry.record for entry in mine),
+        since=tuple(since),
     )
 
 

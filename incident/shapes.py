@@ -10,14 +10,15 @@ functions of `incident.network.values`. An empty list may be left as `{}` or `""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 from incident.record import JsonObject, Record
 
-_WRAPPED_REQUEST = re.compile(r"(Request|Req)$")
+_WRAPPED_REQUEST = ("Request", "Req")
 _NOISE = frozenset({"xmlns", "requestId"})
+_LIST_KEYS = frozenset({"items", "item"})
 
 _NAMES = {
     "_return": "Return",
@@ -45,8 +46,8 @@ def request(record: Record) -> dict[str, Any]:
     """What was asked, as boto3 would be given it."""
     body = record.request
     if len(body) == 1:
-        name, inner = next(iter(body.items()))
-        if _WRAPPED_REQUEST.search(name):
+        ((name, inner),) = body.items()
+        if name.endswith(_WRAPPED_REQUEST):
             body = _mapping(inner)
     return _structure(body)
 
@@ -58,54 +59,69 @@ def response(record: Record) -> dict[str, Any]:
         if name.endswith("Response"):
             body = _mapping(inner)
             break
-    return _structure({key: value for key, value in body.items() if key not in _NOISE})
+    if not _NOISE.isdisjoint(body):
+        body = {key: value for key, value in body.items() if key not in _NOISE}
+    return _structure(body)
 
 
 def _structure(body: JsonObject) -> dict[str, Any]:
-    return dict(_member(key, value) for key, value in body.items())
-
-
-def _member(key: str, value: Any) -> tuple[str, Any]:
-    plain: Any = [] if key.endswith("Set") and not value else _value(value)
-    return _name(key, is_list=isinstance(plain, list)), plain
+    plain: dict[str, Any] = {}
+    for key, value in body.items():
+        if value and isinstance(value, str):
+            plain[_name(key)] = value
+            continue
+        found: Any = [] if not value and key.endswith("Set") else _value(value)
+        plain[_name_of_list(key) if isinstance(found, list) else _name(key)] = found
+    return plain
 
 
 def _value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _object(cast(dict[str, Any], value)) if value else {}
     if isinstance(value, list):
-        return [_element(item) for item in sorted(cast(list[Any], value), key=_position)]
-    if isinstance(value, Mapping):
-        body = cast(JsonObject, value)
-        if _position(body):
-            return [_element(body)]
-        if body.keys() <= {"items", "item"} and body:
-            return _value(_as_list(next(iter(body.values()))))
-        return _structure(body)
+        listed = cast(list[Any], value)
+        return [_element(item) for item in (sorted(listed, key=_position) if len(listed) > 1 else listed)]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 
 
+def _object(body: dict[str, Any]) -> Any:
+    if "tag" in body and _position(body):
+        return [_element(body)]
+    if len(body) == 1:
+        ((key, only),) = body.items()
+        if key in _LIST_KEYS:
+            return _value(_as_list(only))
+    return _structure(body)
+
+
 def _element(item: Any) -> Any:
     """An element of a list, without the position that XML conversion gave it."""
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         return _value(item)
-    body = {key: value for key, value in cast(JsonObject, item).items() if key != "tag" or not _is_number(value)}
-    return _value(body["content"]) if body.keys() == {"content"} else _value(body)
+    body = cast(dict[str, Any], item)
+    if "tag" in body and _is_number(body["tag"]):
+        body = {key: value for key, value in body.items() if key != "tag"}
+    return _value(body["content"]) if len(body) == 1 and "content" in body else _value(body)
 
 
 def _position(item: Any) -> float:
     """An element's place in its list, 0 for an element that has none."""
-    place = cast(JsonObject, item).get("tag") if isinstance(item, Mapping) else None
+    place = cast(dict[str, Any], item).get("tag") if isinstance(item, dict) else None
     return float(place) if place is not None and _is_number(place) else 0
 
 
-def _name(key: str, *, is_list: bool) -> str:
-    if key in _NAMES:
-        return _NAMES[key]
-    name = key[:1].upper() + key[1:]
-    if not is_list or key in _LISTS_BY_NAME:
-        return name
-    return _plural(name.removesuffix("Set"))
+@lru_cache(maxsize=4096)
+def _name(key: str) -> str:
+    return _NAMES.get(key) or key[:1].upper() + key[1:]
+
+
+@lru_cache(maxsize=4096)
+def _name_of_list(key: str) -> str:
+    if key in _NAMES or key in _LISTS_BY_NAME:
+        return _name(key)
+    return _plural(_name(key).removesuffix("Set"))
 
 
 def _plural(name: str) -> str:

@@ -24,10 +24,7 @@ class Event:
     def __init__(self, record: Record, known: Known) -> None:
         self.record = record
         self.known = known
-
-    @cached_property
-    def request(self) -> dict[str, Any]:
-        return shapes.request(self.record)
+        self.request = shapes.request(record)
 
     @cached_property
     def response(self) -> dict[str, Any]:

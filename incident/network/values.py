@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 from incident.record import JsonObject
@@ -12,6 +13,8 @@ from incident.record import JsonObject
 
 def text(value: Any) -> str:
     """A string, though XML conversion made a number or a boolean of it; nothing is the empty string."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None or isinstance(value, Mapping | list):
@@ -21,6 +24,8 @@ def text(value: Any) -> str:
 
 def whole(value: Any) -> int | None:
     """An integer, though it came as text; `None` where there is none."""
+    if type(value) is int:
+        return value
     try:
         return int(text(value))
     except ValueError:
@@ -29,6 +34,8 @@ def whole(value: Any) -> int | None:
 
 def flag(value: Any) -> bool:
     """A boolean, plain or as text, or as EC2's `{"Value": …}`."""
+    if isinstance(value, bool):
+        return value
     if isinstance(value, Mapping):
         value = cast(JsonObject, value).get("Value")
     return text(value).lower() == "true"
@@ -36,6 +43,8 @@ def flag(value: Any) -> bool:
 
 def mapping(value: Any) -> JsonObject:
     """A structure; anything else is an empty one."""
+    if isinstance(value, dict):
+        return cast(JsonObject, value)
     return cast(JsonObject, value) if isinstance(value, Mapping) else {}
 
 
@@ -48,7 +57,7 @@ def items(value: Any) -> list[Any]:
 
 def structures(value: Any) -> list[JsonObject]:
     """A list of structures."""
-    return [mapping(item) for item in items(value)]
+    return [mapping(item) for item in items(value)] if value else []
 
 
 def identifiers(value: Any, name: str = "") -> list[str]:
@@ -58,10 +67,15 @@ def identifiers(value: Any, name: str = "") -> list[str]:
 
 def cidr(value: Any) -> str:
     """A network as AWS keeps it, host bits cleared: `10.1.2.3/8` is `10.0.0.0/8`. Anything else stays as it is."""
+    return _without_host_bits(text(value))
+
+
+@lru_cache(maxsize=65536)
+def _without_host_bits(network: str) -> str:
     try:
-        return str(ipaddress.ip_network(text(value), strict=False))
+        return str(ipaddress.ip_network(network, strict=False))
     except ValueError:
-        return text(value)
+        return network
 
 
 def address(value: Any) -> str:

@@ -70,7 +70,7 @@ def test_a_deletion_waits_for_everything_that_still_names_the_resource():
 
 def test_exposure_is_closed_before_anything_else():
     quiet = step(setting("key-pair", "k"), expects={}, phase=Phase.ERADICATE)
-    opened = step(setting("volume", "vol-1"), expects={"x": 1}, leaves={"x": 2}, closes_exposure=True)
+    opened = step(setting("volume", "vol-1", "access"), expects={"x": 1}, leaves={"x": 2}, closes_exposure=True)
     assert ordered([quiet, opened])[0].id == opened.id
 
 
