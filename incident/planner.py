@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
 from typing import Any, cast
 
 from incident.families import EXISTENCE_KINDS, family_for_kind
@@ -40,6 +41,7 @@ def propose(reversals: Iterable[Reversal], live: Live) -> Proposal:
     """
     wanted = list(reversals)
     doomed = {reversal.key for reversal in wanted if reversal.key.name == "" and reversal.target is None}
+    makings = {(*key[:2], key.resource) for key in doomed}
     recreated = _recreated(wanted, live)
     implied = _implied(recreated)
     steps: list[Step] = []
@@ -50,7 +52,7 @@ def propose(reversals: Iterable[Reversal], live: Live) -> Proposal:
             continue
         # What hung on a deleted resource went with it, whatever a read of its old id still shows.
         found = None if _lives_in(key, recreated) else live.get(key, Unread("it was not read"))
-        outcome = _planned(_with_its_maker(reversal, doomed), found)
+        outcome = _planned(_with_its_maker(reversal, makings), found)
         if isinstance(outcome, Step):
             steps.append(outcome)
         elif isinstance(outcome, Unplanned):
@@ -110,9 +112,9 @@ def _lives_in(key: SettingKey, resources: Container[SettingKey]) -> bool:
     return any(key._replace(kind=kind, name="") in resources for kind in EXISTENCE_KINDS)
 
 
-def _with_its_maker(reversal: Reversal, doomed: set[SettingKey]) -> Reversal:
+def _with_its_maker(reversal: Reversal, makings: Container[tuple[str, ...]]) -> Reversal:
     """What hangs on a resource that the actor made did not exist before it, whatever else is unknown."""
-    made = any(key[:2] == reversal.key[:2] and key.resource == reversal.key.resource for key in doomed)
+    made = (*reversal.key[:2], reversal.key.resource) in makings
     return replace(reversal, target=None, source=Source.RECORD) if made and isinstance(reversal.target, Unknown) else reversal
 
 
@@ -229,42 +231,65 @@ def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
     Raises:
         ValueError: the steps need each other in a circle.
     """
-    needed = _with_needs(list(steps))
-    waiting = sorted(needed, key=_urgency)
+    needed = {step.id: step for step in _with_needs(list(steps))}
+    waits = {step.id: set(step.after) for step in needed.values()}
+    frees: dict[str, list[str]] = {}
+    for step in needed.values():
+        for earlier in step.after:
+            frees.setdefault(earlier, []).append(step.id)
+    ready = [(_urgency(step), step.id) for step in needed.values() if not waits[step.id]]
+    heapify(ready)
     placed: list[Step] = []
-    done: set[str] = set()
-    while waiting:
-        ready = next((step for step in waiting if done.issuperset(step.after)), None)
-        if ready is None:
-            raise ValueError(f"the steps need each other in a circle: {', '.join(step.id for step in waiting)}")
-        waiting.remove(ready)
-        placed.append(ready)
-        done.add(ready.id)
+    while ready:
+        _, done = heappop(ready)
+        placed.append(needed[done])
+        for later in frees.get(done, ()):
+            waits[later].discard(done)
+            if not waits[later]:
+                heappush(ready, (_urgency(needed[later]), later))
+    if len(placed) < len(needed):
+        stuck = needed.keys() - {step.id for step in placed}
+        raise ValueError(f"the steps need each other in a circle: {', '.join(sorted(stuck))}")
     return tuple(placed)
+
+
+_PHASES = {phase: place for place, phase in enumerate(Phase)}
 
 
 def _urgency(step: Step) -> tuple[bool, int, int, str]:
     rank = family_for_kind(step.key.kind).rank.get(step.key.kind, 0)
     # A way that is a resource of its own, such as a gateway, lets go only when what uses it is gone.
     hurried = step.closes_exposure and step.key.name != ""
-    return (not hurried, list(Phase).index(step.phase), rank if step.leaves is None else -rank, step.id)
+    return (not hurried, _PHASES[step.phase], rank if step.leaves is None else -rank, step.id)
 
 
 def _with_needs(steps: list[Step]) -> list[Step]:
     """Each step with the steps it must follow: a deletion follows every step that lets go of the resource."""
     before = {step.id: names_in([step.expects, *step.key[2:]]) for step in steps}
     wanted = {step.id: names_in([step.leaves, *step.key[2:]]) for step in steps}
-    deletions = [step for step in steps if step.leaves is None and step.key.name == ""]
-    creations = [step for step in steps if step.replaces]
+    deletions = _by_name((step.key.resource, step) for step in steps if step.leaves is None and step.key.name == "")
+    creations = _by_name((step.replaces, step) for step in steps if step.replaces)
     needs: dict[str, set[str]] = {step.id: set(step.after) for step in steps}
     for step in steps:
-        for deletion in deletions:
-            if deletion is not step and deletion.key.resource in before[step.id] and _lets_go_first(step, deletion, before):
+        for deletion in _named(deletions, before[step.id]):
+            if deletion is not step and _lets_go_first(step, deletion, before):
                 needs[deletion.id].add(step.id)
-        for creation in creations:
-            if creation is not step and creation.replaces in wanted[step.id] and _comes_later(step, creation, wanted):
+        for creation in _named(creations, wanted[step.id]):
+            if creation is not step and _comes_later(step, creation, wanted):
                 needs[step.id].add(creation.id)
-    return [step.model_copy(update={"after": tuple(sorted(needs[step.id]))}) for step in steps]
+    return [step.model_copy(update={"after": tuple(sorted(needs[step.id]))}) if needs[step.id] else step for step in steps]
+
+
+def _by_name(named: Iterable[tuple[str, Step]]) -> dict[str, list[Step]]:
+    """Steps by the resource that they delete or make again, so that a step finds those that it names."""
+    found: dict[str, list[Step]] = {}
+    for name, step in named:
+        found.setdefault(name, []).append(step)
+    return found
+
+
+def _named(steps: Mapping[str, list[Step]], names: Iterable[str]) -> Iterable[Step]:
+    return (step for name in names for step in steps.get(name, ()))
 
 
 def _lets_go_first(step: Step, deletion: Step, names: Mapping[str, frozenset[str]]) -> bool:

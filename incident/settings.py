@@ -283,13 +283,18 @@ def _reversal(history: History, by_actor: Callable[[Record], bool]) -> Reversal 
     )
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
 def canonical(value: Value) -> str:
     """One text for one value: the form in which values are compared and hashed."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return _CANONICAL.encode(value)
 
 
 def same(left: Value | Unknown, right: Value | Unknown) -> bool:
     """Whether two values are equal; an unknown value equals nothing, not even itself."""
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return False
+    if left is None or right is None:
+        return left is right
     return canonical(left) == canonical(right)
