@@ -56,7 +56,7 @@ class RangeClient:
         self._ask("POST", "clock", {"advance_seconds": seconds})
 
     def settings(self, **values: float) -> None:
-        """Change `delivery_lag` or `snapshot_seconds`."""
+        """Change `delivery_lag` or `snapshot_seconds`, or switch the `config_recorder` on (1) or off (0)."""
         self._ask("POST", "settings", dict(values))
 
     def calls(self, since: int = 0, refused: bool = False) -> list[dict[str, Any]]:

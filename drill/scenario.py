@@ -18,7 +18,7 @@ __all__ = ["FindingSpec", "Principal", "Scenario", "ScenarioError", "Step", "loa
 
 _TOP = {
     "name", "description", "teaching", "accounts", "regions", "principals", "estate", "attack", "finding", "expect",
-    "baseline", "delivery_lag", "snapshot_seconds",
+    "baseline", "config", "delivery_lag", "snapshot_seconds",
 }  # fmt: skip
 _EXPECT = {"restored", "actors"}
 _SCENARIOS = Path(__file__).parent / "scenarios"
@@ -91,6 +91,7 @@ class Scenario:
     description: str = ""
     teaching: Any = ""
     baseline: bool = True
+    config: bool = False
     delivery_lag: float = 0.0
     snapshot_seconds: float = 0.0
 
@@ -140,6 +141,7 @@ def _build(source: Source) -> Scenario:
         description=str(data.get("description", "")),
         teaching=data.get("teaching", ""),
         baseline=_flag(source, ("baseline",), True),
+        config=_flag(source, ("config",), False),
         delivery_lag=_duration(source, "delivery_lag"),
         snapshot_seconds=_duration(source, "snapshot_seconds"),
     )

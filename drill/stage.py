@@ -113,6 +113,8 @@ class Stage:
         self._offset_left = self._length()
         self.range.advance(-self._offset_left)
         self._cast.settle()
+        if self.scenario.config:
+            self.range.settings(config_recorder=True)
         for step in self.scenario.estate:
             self._perform(step)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from prefect import flow
@@ -11,6 +12,7 @@ from flows.case import Case, once
 from flows.identify import HISTORY
 from incident import messages
 from incident.actor import Actor
+from incident.config_items import Prior, open_questions, told, unanswered
 from incident.family import Scope
 from incident.investigation import Investigation, investigate
 from incident.ledger import Kind
@@ -20,6 +22,7 @@ from incident.words import counted
 from tasks.aws import principal_of
 from tasks.baseline import Baseline
 from tasks.cloudtrail import distinct
+from tasks.config_history import ask_config
 from tasks.work import Looked, in_thread, look_up, post
 
 _BEFORE_THE_WINDOW = timedelta(hours=1)
@@ -41,6 +44,7 @@ async def scope(incident: str, round_: int = 1) -> str:
     about = "every record on what the actor changed, other people's included, without our own calls"
     case.hands.evidence.keep_json(incident, f"records/look-{round_}.json", [dict(record.raw) for record in kept], about)
     _keep_gaps(case, round_, answers)
+    await in_thread(_ask_config, case, round_)
     found = await in_thread(investigation, case, round_)
     line = (
         f"{counted(len(found.changes), 'change')} by the actor in {counted(len(touched), 'region')} on "
@@ -93,8 +97,45 @@ def _keep_gaps(case: Case, round_: int, answers: list[Looked]) -> None:
     case.hands.ledger.append(case.incident, Kind.COVERAGE, f"coverage:changes:{round_}", body)
 
 
+def _ask_config(case: Case, round_: int) -> None:
+    """Ask AWS Config for the prior values that neither a record nor the baseline tells, and keep what it says as evidence."""
+    name = _config_evidence(round_)
+    questions = open_questions(_from_records(case, round_, ()).reversals)
+    if not questions or case.hands.evidence.has(case.incident, name):
+        return
+    answers = ask_config(case.hands.aws, questions)
+    about = "AWS Config's items of what the actor changed, each the newest from before the change"
+    case.hands.evidence.keep_json(case.incident, name, [answer.to_json() for answer in answers], about)
+    problems = {answer.question.scope: answer for answer in answers if answer.problem}
+    rows = [
+        {
+            "account": place.account,
+            "region": place.region,
+            "status": "failed" if answer.recording else "not enabled",
+            "why": answer.problem,
+        }
+        for place, answer in problems.items()
+    ]
+    body = {"what": "AWS Config history", "regions": rows}
+    case.hands.ledger.append(case.incident, Kind.COVERAGE, f"coverage:config:{round_}", body)
+
+
+def _config_evidence(round_: int) -> str:
+    return f"config/look-{round_}.json"
+
+
 def investigation(case: Case, round_: int) -> Investigation:
-    """What the kept records show; read from evidence, so that it is the same however often it is asked."""
+    """What the kept records and configuration items show; read from evidence, so that it is the same however often it is asked."""
+    found = _from_records(case, round_, ())
+    if not case.hands.evidence.has(case.incident, _config_evidence(round_)):
+        return found
+    answers = case.hands.evidence.load_json(case.incident, _config_evidence(round_))
+    wanted = [reversal.key for reversal in unanswered(found.reversals)]
+    priors = [prior for one in answers for prior in told(one["items"], wanted, Scope(one["account"], one["region"]))]
+    return _from_records(case, round_, priors)
+
+
+def _from_records(case: Case, round_: int, more: Sequence[Prior]) -> Investigation:
     actor, records = case.actor(round_), case.records(round_)
     places = {Scope(record.account, record.region) for record in records if actor.did(record)}
     found = {place: _baseline(case, place, actor) for place in sorted(places, key=_where)}
@@ -105,4 +146,4 @@ def investigation(case: Case, round_: int) -> Investigation:
         return baseline.at if baseline and key.kind in baseline.covered else None
 
     priors = [prior for baseline in stored.values() for prior in baseline.settings]
-    return investigate(records, priors, actor, swept_at)
+    return investigate(records, [*priors, *more], actor, swept_at)

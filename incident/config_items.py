@@ -17,7 +17,7 @@ from incident.family import Read, Scope
 from incident.network.registry import family_for_kind
 from incident.network.values import items, mapping, structures, text
 from incident.record import JsonObject, RecordError, parse_time
-from incident.settings import Observed, PriorValue, SettingKey, Source
+from incident.settings import Observed, PriorValue, Reversal, SettingKey, Source, Unknown
 
 TAG = "tag"
 Prior = tuple[SettingKey, PriorValue]
@@ -151,6 +151,21 @@ def question_about(key: SettingKey) -> Question | None:
         if owns and kind.prefix and key.resource.startswith(kind.prefix):
             return Question(scope, kind.name, key.resource)
     return None
+
+
+def open_questions(found: Iterable[Reversal]) -> dict[Question, datetime]:
+    """What to ask Config for the settings whose prior value nothing told, and before which moment: the actor's first write."""
+    asked: dict[Question, datetime] = {}
+    for reversal in unanswered(found):
+        question, first = question_about(reversal.key), reversal.by_actor[0].time
+        if question is not None:
+            asked[question] = min(first, asked.get(question, first))
+    return asked
+
+
+def unanswered(found: Iterable[Reversal]) -> list[Reversal]:
+    """The reversals whose prior value nothing told."""
+    return [reversal for reversal in found if isinstance(reversal.target, Unknown)]
 
 
 def told(taken: Iterable[JsonObject], wanted: Iterable[SettingKey], scope: Scope | None = None) -> list[Prior]:

@@ -22,6 +22,7 @@ from drill.aws.errors import AwsError, not_emulated
 from drill.aws.faults import Throttle, Troubles
 from drill.aws.guardduty import Findings
 from drill.aws.identity import Caller, Directory
+from drill.aws.recorder import Recorder
 from drill.aws.regions import Regions
 from drill.aws.sts import TokenService
 from drill.aws.trail import KEPT_READS, Trail, changes_something, make_record
@@ -60,14 +61,20 @@ class Application:
         self._gate = Gate(config, self.directory)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.RLock()
+        places = [(account, region) for account in config.accounts for region in sorted(config.enabled)]
+        self.recorder = Recorder(clock, places, self._forward, self.directory.find)
         self._handlers = self._own_operations()
 
     def _own_operations(self) -> dict[tuple[str, str], Handler]:
         sts, regions, findings = TokenService(self.directory), Regions(self.config), self.findings
+        recorder = self.recorder
         return {
             ("account", "GetRegionOptStatus"): regions.get_region_opt_status,
             ("account", "ListRegions"): regions.list_regions,
             ("cloudtrail", "LookupEvents"): self._lookup_events,
+            ("config", "BatchGetResourceConfig"): recorder.batch_get_resource_config,
+            ("config", "GetResourceConfigHistory"): recorder.get_resource_config_history,
+            ("config", "ListDiscoveredResources"): recorder.list_discovered_resources,
             ("ec2", "DescribeRegions"): regions.describe_regions,
             ("guardduty", "ArchiveFindings"): findings.archive_findings,
             ("guardduty", "CreateSampleFindings"): findings.create_sample_findings,
@@ -127,6 +134,8 @@ class Application:
                 answer = refusal(call, e)
             answer = _stamped(call, answer)
             self._write_down(call, caller, answer)
+            if answer.status < 300 and changes_something(call):
+                self.recorder.after(call, caller)
         if answer.status < 300:
             self.troubles.check(call, caller, "after")
         return answer

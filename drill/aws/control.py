@@ -65,12 +65,14 @@ class Control:
 
     def _settings(self, body: dict[str, Any], query: dict[str, str]) -> Json:
         for key in body:
-            if key not in ("delivery_lag", "snapshot_seconds"):
-                raise ValueError(f"unknown setting {key!r}; use delivery_lag or snapshot_seconds")
+            if key not in ("delivery_lag", "snapshot_seconds", "config_recorder"):
+                raise ValueError(f"unknown setting {key!r}; use delivery_lag, snapshot_seconds or config_recorder")
         if "delivery_lag" in body:
             self._app.trail.delivery_lag = float(body["delivery_lag"])
         if "snapshot_seconds" in body:
             corrections.apply(self._app.clock, float(body["snapshot_seconds"]))
+        if "config_recorder" in body:
+            self._app.recorder.switch(bool(body["config_recorder"]))
         return body
 
     def _calls(self, body: dict[str, Any], query: dict[str, str]) -> Json:

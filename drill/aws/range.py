@@ -105,6 +105,7 @@ class Range:
         self.app.findings.clear()
         self.app.troubles.clear()
         self.app.performed.clear()
+        self.app.recorder.switch(False)
         self.app.directory.prepare(self.clock.now())
         for account in self.config.accounts:
             self._prepare_account(account)

@@ -18,6 +18,7 @@ from drill.verdict import Verdict, judge
 from incident.actor import Actor, Credential, Link, followed
 from incident.approvals import Answer
 from incident.collection import resting_on_evidence, snapshot_steps
+from incident.config_items import open_questions, told, unanswered
 from incident.containment import containment, wanted_settings
 from incident.families import family_for_kind
 from incident.family import Scope
@@ -33,6 +34,7 @@ from tasks.approvals import Approvals
 from tasks.aws import Aws, observe
 from tasks.baseline import sweep_region
 from tasks.config import AwsConfig
+from tasks.config_history import ask_config
 from tasks.executor import Executor, Outcome
 from tasks.ledger import Ledger
 
@@ -142,7 +144,15 @@ def _investigated(aws: Range, stage: Stage, scenario: Scenario, baseline) -> tup
     seed = Credential(key, principal.user, "user", Link.PROVED, "the finding names it", "", aws.account)
     actor = followed(Actor({key: seed}, seed=key), records)
     at, priors = baseline
-    return investigate(records, priors, actor, lambda setting: at if setting.region != "global" else None), actor
+
+    def swept_at(setting: SettingKey) -> datetime | None:
+        return at if setting.region != "global" else None
+
+    found = investigate(records, priors, actor, swept_at)
+    wanted = [item.key for item in unanswered(found.reversals)]
+    answers = ask_config(client(aws), open_questions(found.reversals)) if wanted else []
+    items = [prior for answer in answers for prior in told(answer.items, wanted, answer.question.scope)]
+    return investigate(records, [*priors, *items], actor, swept_at), actor
 
 
 def _volumes(reader: Aws, found: Investigation) -> dict:

@@ -1,0 +1,302 @@
+"""AWS Config's recorder: while it is on, an item for each network resource as it is found, and one for each change of it.
+
+moto keeps no history of network resources. Here every resource is described as soon as a call has changed something, and what
+differs from its last item becomes the next one, in the shape that AWS Config gives it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from drill.aws.clock import Clock
+from drill.aws.config import bootstrap_keys
+from drill.aws.errors import AwsError
+from drill.aws.identity import Caller
+from drill.aws.wire import Answer, Call, parse_call, parse_result
+
+Item = dict[str, Any]
+Place = tuple[str, str]
+Forward = Callable[[Call, Caller], Answer]
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """How EC2 lists one type of resource; `noun` is what its ARN calls it."""
+
+    type: str
+    listed: str
+    identifier: str
+    noun: str
+
+
+_TYPES = (
+    _Recorded("AWS::EC2::VPC", "Vpcs", "VpcId", "vpc"),
+    _Recorded("AWS::EC2::Subnet", "Subnets", "SubnetId", "subnet"),
+    _Recorded("AWS::EC2::SecurityGroup", "SecurityGroups", "GroupId", "security-group"),
+    _Recorded("AWS::EC2::RouteTable", "RouteTables", "RouteTableId", "route-table"),
+    _Recorded("AWS::EC2::NetworkAcl", "NetworkAcls", "NetworkAclId", "network-acl"),
+    _Recorded("AWS::EC2::InternetGateway", "InternetGateways", "InternetGatewayId", "internet-gateway"),
+    _Recorded(
+        "AWS::EC2::EgressOnlyInternetGateway",
+        "EgressOnlyInternetGateways",
+        "EgressOnlyInternetGatewayId",
+        "egress-only-internet-gateway",
+    ),
+    _Recorded("AWS::EC2::NatGateway", "NatGateways", "NatGatewayId", "natgateway"),
+    _Recorded("AWS::EC2::EIP", "Addresses", "AllocationId", "eip-allocation"),
+    _Recorded("AWS::EC2::NetworkInterface", "NetworkInterfaces", "NetworkInterfaceId", "network-interface"),
+    _Recorded("AWS::EC2::VPCPeeringConnection", "VpcPeeringConnections", "VpcPeeringConnectionId", "vpc-peering-connection"),
+    _Recorded("AWS::EC2::VPCEndpoint", "VpcEndpoints", "VpcEndpointId", "vpc-endpoint"),
+    _Recorded("AWS::EC2::FlowLog", "FlowLogs", "FlowLogId", "flow-log"),
+    _Recorded("AWS::EC2::CustomerGateway", "CustomerGateways", "CustomerGatewayId", "customer-gateway"),
+    _Recorded("AWS::EC2::VPNGateway", "VpnGateways", "VpnGatewayId", "vpn-gateway"),
+    _Recorded("AWS::EC2::VPNConnection", "VpnConnections", "VpnConnectionId", "vpn-connection"),
+)
+_BY_NAME = {recorded.type: recorded for recorded in _TYPES}
+_GONE = frozenset({"deleted", "rejected", "expired", "failed"})
+_MOST_ITEMS, _MOST_IDENTIFIERS = 100, 100
+
+
+class Recorder:
+    """The recorders of all accounts and regions; they are on or off together."""
+
+    def __init__(self, clock: Clock, places: list[Place], forward: Forward, caller_of: Callable[[str], Caller | None]) -> None:
+        self.on = False
+        self._clock, self._places = clock, places
+        self._forward, self._caller_of = forward, caller_of
+        self._lock = threading.RLock()
+        self._items: dict[tuple[Place, str, str], list[Item]] = defaultdict(list)
+
+    def switch(self, on: bool) -> None:
+        """Switch on, which finds all that exists, or off, which forgets."""
+        with self._lock:
+            self.on = on
+            self._items.clear()
+            if on:
+                for place in self._places:
+                    self._look(place, self._clock.now())
+
+    def after(self, call: Call, caller: Caller) -> None:
+        """Take an item of whatever a call has changed."""
+        if not self.on or call.service != "ec2":
+            return
+        # A peering is seen from both of its ends.
+        places = self._places if "Peering" in call.operation else [(caller.account, call.region)]
+        with self._lock:
+            for place in places:
+                self._look(place, call.time)
+
+    # ---- Config's operations ----------------------------------------------------------------------------------------
+
+    def get_resource_config_history(self, call: Call, caller: Caller) -> dict[str, Any]:
+        """GetResourceConfigHistory: newest first unless the call asks otherwise.
+
+        Raises:
+            AwsError: nothing is recorded, or nothing of this resource.
+        """
+        self._must_record()
+        kind, resource = str(call.params.get("resourceType", "")), str(call.params.get("resourceId", ""))
+        kept = self._items.get(((caller.account, call.region), kind, resource))
+        if not kept:
+            message = f"Resource {resource} of resourceType:{kind} is unknown or has not been discovered"
+            raise AwsError("ResourceNotDiscoveredException", message)
+        later, earlier = _seconds(call.params.get("laterTime")), _seconds(call.params.get("earlierTime"))
+        if later is not None and earlier is not None and later < earlier:
+            raise AwsError("InvalidTimeRangeException", "The specified time range is not valid. laterTime is before earlierTime.")
+        found = [item for item in kept if _within(item, earlier, later)]
+        if call.params.get("chronologicalOrder") != "Forward":
+            found.reverse()
+        start, limit = _page(call, _MOST_ITEMS)
+        answer: dict[str, Any] = {"configurationItems": found[start : start + limit]}
+        if start + limit < len(found):
+            answer["nextToken"] = str(start + limit)
+        return answer
+
+    def batch_get_resource_config(self, call: Call, caller: Caller) -> dict[str, Any]:
+        """BatchGetResourceConfig: the newest item of each."""
+        self._must_record()
+        found: list[Item] = []
+        unknown: list[dict[str, Any]] = []
+        for key in call.params.get("resourceKeys") or []:
+            kept = self._items.get(((caller.account, call.region), key.get("resourceType", ""), key.get("resourceId", "")))
+            if kept and kept[-1]["configurationItemStatus"] != "ResourceDeleted":
+                left_out = ("relatedEvents", "relationships", "configurationItemMD5Hash")
+                found.append({name: value for name, value in kept[-1].items() if name not in left_out})
+            else:
+                unknown.append(key)
+        return {"baseConfigurationItems": found, "unprocessedResourceKeys": unknown}
+
+    def list_discovered_resources(self, call: Call, caller: Caller) -> dict[str, Any]:
+        """ListDiscoveredResources of one type, deleted ones on demand."""
+        self._must_record()
+        wanted, place = call.params.get("resourceType"), (caller.account, call.region)
+        found: list[dict[str, Any]] = []
+        for (where, kind, resource), kept in sorted(self._items.items()):
+            gone = kept[-1]["configurationItemStatus"] == "ResourceDeleted"
+            if (where, kind) == (place, wanted) and (not gone or call.params.get("includeDeletedResources")):
+                deleted = {"resourceDeletionTime": kept[-1]["configurationItemCaptureTime"]} if gone else {}
+                found.append({"resourceType": kind, "resourceId": resource, **deleted})
+        start, limit = _page(call, _MOST_IDENTIFIERS)
+        answer: dict[str, Any] = {"resourceIdentifiers": found[start : start + limit]}
+        if start + limit < len(found):
+            answer["nextToken"] = str(start + limit)
+        return answer
+
+    def _must_record(self) -> None:
+        if not self.on:
+            raise AwsError("NoAvailableConfigurationRecorderException", "There are no configuration recorders available.")
+
+    # ---- looking ----------------------------------------------------------------------------------------------------
+
+    def _look(self, place: Place, time: float) -> None:
+        for recorded in _TYPES:
+            standing = dict(self._standing(place, recorded))
+            for resource, described in standing.items():
+                self._take(place, recorded, resource, described, time)
+            for (where, kind, resource), kept in self._items.items():
+                there = (where, kind) == (place, recorded.type) and resource in standing
+                if (where, kind) == (place, recorded.type) and not there and kept[-1]["configuration"] is not None:
+                    kept.append(_item(place, recorded, resource, None, time, "ResourceDeleted", kept[-1]))
+
+    def _take(self, place: Place, recorded: _Recorded, resource: str, described: dict[str, Any], time: float) -> None:
+        kept = self._items[place, recorded.type, resource]
+        configuration = _configuration(recorded, described)
+        if not kept or kept[-1]["configuration"] != configuration:
+            status = "OK" if kept else "ResourceDiscovered"
+            kept.append(_item(place, recorded, resource, described, time, status))
+
+    def _standing(self, place: Place, recorded: _Recorded) -> Iterator[tuple[str, dict[str, Any]]]:
+        for described in self._describe(place, f"Describe{recorded.listed}").get(recorded.listed) or []:
+            resource = described.get(recorded.identifier) or described.get("PublicIp")
+            if resource and _state(described) not in _GONE:
+                yield str(resource), described
+
+    def _describe(self, place: Place, operation: str) -> dict[str, Any]:
+        account, region = place
+        caller = self._caller_of(bootstrap_keys(account).access_key)
+        body = urlencode({"Action": operation, "Version": "2016-11-15"}).encode()
+        scope = f"{bootstrap_keys(account).access_key}/20260101/{region}/ec2/aws4_request"
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": "/",
+            "QUERY_STRING": "",
+            "SERVER_NAME": "range",
+            "SERVER_PORT": "80",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+            "CONTENT_TYPE": "application/x-www-form-urlencoded; charset=utf-8",
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_HOST": f"ec2.{region}.amazonaws.com",
+            "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+        }
+        call = parse_call(environ, body, self._clock.now())
+        if call is None or caller is None:
+            raise RuntimeError(f"the range cannot describe itself: {operation} as {account}")
+        answer = self._forward(call, caller)
+        if answer.status != 200:
+            raise RuntimeError(f"the range cannot describe itself: {operation} answers {answer.body[:300]!r}")
+        return parse_result(call, answer)
+
+
+def _item(
+    place: Place,
+    recorded: _Recorded,
+    resource: str,
+    described: dict[str, Any] | None,
+    time: float,
+    status: str,
+    before: Item | None = None,
+) -> Item:
+    account, region = place
+    tags = {str(tag["Key"]): str(tag["Value"]) for tag in _tags_of(described)} if described else (before or {}).get("tags", {})
+    at = datetime.fromtimestamp(int(time * 1000) / 1000, UTC)
+    return {
+        "version": "1.3",
+        "accountId": account,
+        "configurationItemCaptureTime": at,
+        "configurationItemStatus": status,
+        "configurationStateId": str(int(time * 1000)),
+        "configurationItemMD5Hash": "",
+        "arn": f"arn:aws:ec2:{region}:{account}:{recorded.noun}/{resource}",
+        "resourceType": recorded.type,
+        "resourceId": resource,
+        "awsRegion": region,
+        "availabilityZone": (described or {}).get("AvailabilityZone", "Not Applicable"),
+        "tags": tags,
+        "relatedEvents": [],
+        "relationships": _relationships(recorded, described or {}),
+        "configuration": _configuration(recorded, described) if described else None,
+        "supplementaryConfiguration": {},
+    }
+
+
+def _configuration(recorded: _Recorded, described: dict[str, Any]) -> str:
+    told = _lower_camel(described)
+    if recorded.type == "AWS::EC2::SecurityGroup":
+        for listed in ("ipPermissions", "ipPermissionsEgress"):
+            told[listed] = [_permission(one) for one in told.get(listed, [])]
+    return json.dumps(told, sort_keys=True)
+
+
+def _permission(told: dict[str, Any]) -> dict[str, Any]:
+    """A group's permission in Config's shape, with the networks both plain and described."""
+    networks = told.get("ipRanges", [])
+    return {**told, "ipv4Ranges": networks, "ipRanges": [network["cidrIp"] for network in networks]}
+
+
+def _lower_camel(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name[:1].lower() + name[1:]: _lower_camel(inner) for name, inner in value.items() if name != "ResponseMetadata"}
+    if isinstance(value, list):
+        return [_lower_camel(inner) for inner in value]
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+
+
+def _relationships(recorded: _Recorded, described: dict[str, Any]) -> list[dict[str, Any]]:
+    parents = (("AWS::EC2::VPC", "VpcId", "Vpc"), ("AWS::EC2::Subnet", "SubnetId", "Subnet"))
+    return [
+        {"resourceType": kind, "resourceId": described[member], "relationshipName": f"Is contained in {name}"}
+        for kind, member, name in parents
+        if described.get(member) and kind != recorded.type
+    ]
+
+
+def _tags_of(described: dict[str, Any]) -> list[dict[str, Any]]:
+    return described.get("Tags") or described.get("TagSet") or []
+
+
+def _state(described: dict[str, Any]) -> str:
+    state = described.get("State") or described.get("Status") or ""
+    return str(state.get("Code", "")) if isinstance(state, dict) else str(state)
+
+
+def _within(item: Item, earlier: float | None, later: float | None) -> bool:
+    at = item["configurationItemCaptureTime"].timestamp()
+    return (earlier is None or at >= earlier) and (later is None or at <= later)
+
+
+def _page(call: Call, most: int) -> tuple[int, int]:
+    limit = int(call.params.get("limit") or 0) or most
+    if not 0 < limit <= most:
+        raise AwsError("InvalidLimitException", "The specified limit is outside the allowable range.")
+    token = str(call.params.get("nextToken") or "0")
+    if not token.isdigit():
+        raise AwsError("InvalidNextTokenException", "The specified next token is not valid.")
+    return int(token), limit
+
+
+def _seconds(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    return float(value)
