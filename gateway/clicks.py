@@ -70,4 +70,6 @@ class SlackDecisions:
         plan = Plan.model_validate(plans[-1].body["plan"])
         final = [f"• cannot be taken back: {slack(step.title)}" for step in plan.steps if step.irreversible]
         unknown = [f"• {slack(item.what)}: {slack(item.why)}" for item in plan.unplanned]
-        return "\n".join([f"*{slack(plan.title)}*: {slack(summary_of(plan))}", *final[:8], *unknown[:8]])
+        steps = [f"• {slack(step.title)}" for step in plan.steps if not step.irreversible]
+        more = [f"… {len(steps) - 8} more"] if len(steps) > 8 else []
+        return "\n".join([f"*{slack(plan.title)}*: {slack(summary_of(plan))}", *final[:8], *unknown[:8], *steps[:8], *more])

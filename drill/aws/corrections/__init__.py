@@ -7,7 +7,10 @@ from importlib import import_module
 from drill.aws.clock import Clock
 from drill.aws.corrections import runtime
 
-_MODULES = ("runtime", "additions", "security_groups", "routing", "network_acls", "prefix_lists", "networks", "interfaces", "iam")
+_MODULES = (
+    "runtime", "additions", "security_groups", "routing", "network_acls",
+    "prefix_lists", "networks", "interfaces", "public_access", "iam",
+)  # fmt: skip
 _applied = False
 
 

@@ -124,7 +124,7 @@ function message(one, withThread) {
   return make(
     "article",
     { class: `message ${one.is_ephemeral ? "whisper" : ""}`, "data-ts": one.ts },
-    avatar(isApp ? "app" : one.user, isApp ? "⛊" : name),
+    avatar(isApp ? "app" : one.user, isApp ? "C" : name),
     make(
       "div",
       { class: "message-body" },
