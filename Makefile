@@ -32,6 +32,9 @@ test: setup
 test-fast: setup
 	@$(BIN)/python -m pytest tests -m "not slow and not browser and not postgres" -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
+bench: setup
+	@$(BIN)/python bench/settings.py
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

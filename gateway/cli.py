@@ -53,19 +53,19 @@ def explain(
     from incident.explain import explain as explained
     from tasks.record_files import RecordFileError, read_records
 
+    counted: Counter[str] = Counter()
     try:
-        explanations = list(explained(read_records(files)))
+        for item in explained(read_records(files)):
+            counted[str(item.certainty.value)] += 1
+            if as_json:
+                print(json.dumps(item.to_json(), default=str))
+            else:
+                _print_explanation(item)
     except RecordFileError as error:
         raise UserError(str(error)) from None
-    for item in explanations:
-        if as_json:
-            print(json.dumps(item.to_json(), default=str))
-        else:
-            _print_explanation(item)
     if not as_json:
-        counted = Counter(str(item.certainty.value) for item in explanations)
         tally = ", ".join(f"{count} {certainty}" for certainty, count in sorted(counted.items())) or "none"
-        console.print(f"{len(explanations)} records that change the network or could not be read: {tally}", highlight=False)
+        console.print(f"{counted.total()} records that change the network or could not be read: {tally}", highlight=False)
 
 
 _COLOURS = {"exact": "green", "needs-prior-state": "yellow", "not-invertible": "yellow", "not-understood": "red"}

@@ -1,6 +1,6 @@
 """What each record changed, and what takes that back: CloudTrail read aloud.
 
-All records are folded in time order first to last, so that an earlier record tells what a later one replaced. Nothing is dropped
+Records are folded in time order first to last, so that an earlier record tells what a later one replaced. Nothing is dropped
 silently: a record that cannot be read is explained as such.
 """
 
@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, cast
+from heapq import heapify, heappushpop
+from typing import Any, NamedTuple, cast
 
 from incident.families import family_for_event, family_for_kind
 from incident.family import Call, Family, Unrestorable
 from incident.network.opposites import advised_call
 from incident.network.registry import Standing, recognize, standing
-from incident.record import JsonObject, Record, RecordError
+from incident.record import JsonObject, Record, RecordError, in_order
 from incident.settings import UNKNOWN, Entry, Fold, Known, Observed, SettingKey, Unknown, Value, Write, same
 
 
@@ -68,65 +69,109 @@ class Explanation:
         }
 
 
-def explain(records: Iterable[object]) -> Iterator[Explanation]:
-    """Explain every record that changes the network, and every one that cannot be read; reads and other services are skipped."""
-    parsed: list[Record] = []
-    notes: dict[int, str] = {}
+WINDOW = 10_000
+"""How many records that change the network are held to put them in order; a longer trail is explained while it is read."""
+
+
+def explain(records: Iterable[object], window: int = WINDOW) -> Iterator[Explanation]:
+    """Explain every record that changes the network, and every one that cannot be read; reads and other services are skipped.
+
+    What is held is a window of records and the settings that they wrote, however long the trail. Only a trail that runs backwards
+    must be held whole.
+    """
+    reader, sorter = _Reader(), _Sorter(window)
+    before: datetime | None = None
     for number, raw in enumerate(records, start=1):
         try:
-            parsed.append(Record.parse(raw))
+            record, note = _parsed(raw, before)
         except RecordError as reason:
-            placed = _placed_after(parsed, raw)
-            if placed is None:
-                yield _unreadable(raw, number, str(reason))
-            else:
-                parsed.append(placed)
-                notes[id(placed)] = f"{reason}: read where it stands"
-    reader = _Reader()
-    for record in in_order(parsed):
-        explanation = reader.explain(record)
-        if explanation is not None:
-            note = "; ".join(filter(None, (notes.get(id(record), ""), explanation.note)))
-            yield replace(explanation, note=note)
+            yield _unreadable(raw, number, str(reason))
+            continue
+        before = record.time
+        if standing(record) is not Standing.ELSEWHERE:
+            for ripe in sorter.put(_Held(record.time, number, record, note)):
+                yield reader.explain(ripe)
+    for held in sorter.rest():
+        yield reader.explain(held)
 
 
-def _placed_after(parsed: list[Record], raw: object) -> Record | None:
-    """A record whose time cannot be read, at the time of the one before it; `None` if that is not all that it lacks."""
-    if not isinstance(raw, Mapping):
-        return None
-    moment = parsed[-1].time if parsed else datetime.min.replace(tzinfo=UTC)
+def _parsed(raw: object, before: datetime | None) -> tuple[Record, str]:
+    """A record and what is to be said of it. One whose time alone cannot be read takes the time of the one before it."""
     try:
-        return Record.parse({**cast(JsonObject, raw), "eventTime": moment.isoformat()})
-    except RecordError:
-        return None
+        return Record.parse(raw), ""
+    except RecordError as reason:
+        if not isinstance(raw, Mapping):
+            raise
+        moment = before or datetime.min.replace(tzinfo=UTC)
+        try:
+            placed = Record.parse({**cast(JsonObject, raw), "eventTime": moment.isoformat()})
+        except RecordError:
+            raise reason from None
+        return placed, f"{reason}: read where it stands"
 
 
-def in_order(records: Iterable[Record]) -> list[Record]:
-    """Records by time. CloudTrail's times are whole seconds, so those of one second stay in the order in which they were given.
+class _Held(NamedTuple):
+    """A record on its way: those of one second stay in the order in which they came."""
 
-    `LookupEvents` gives the newest first: what runs backwards as a whole is turned round.
-    """
-    given = list(records)
-    if len(given) > 1 and given[0].time > given[-1].time:
-        given.reverse()
-    return sorted(given, key=lambda record: record.time)
+    time: datetime
+    number: int
+    record: Record
+    note: str
+
+
+class _Sorter:
+    """Puts records in order of time, holding no more of them than a window."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._held: list[_Held] = []
+        self._streams = self._backwards = False
+        self._told: dict[tuple[str, str], datetime] = {}
+
+    def put(self, held: _Held) -> Iterator[_Held]:
+        """Take one record, and give back what cannot be overtaken any more."""
+        if self._streams:
+            yield self._noted(heappushpop(self._held, held))
+            return
+        self._held.append(held)
+        if len(self._held) > self._window and not self._backwards:
+            self._backwards = self._held[0].time > self._held[-1].time
+            self._streams = not self._backwards
+            if self._streams:
+                heapify(self._held)
+
+    def rest(self) -> Iterator[_Held]:
+        if self._streams:
+            yield from map(self._noted, sorted(self._held))
+        else:
+            yield from in_order(self._held)
+
+    def _noted(self, held: _Held) -> _Held:
+        """A record that stands further behind its time than the window reaches is explained where it stands, and says so."""
+        place = held.record.account, held.record.region
+        if held.time < self._told.setdefault(place, held.time):
+            late = f"it stands more than {self._window} records behind its time, and is read where it stands"
+            return held._replace(note="; ".join(filter(None, (held.note, late))))
+        self._told[place] = held.time
+        return held
 
 
 class _Reader:
     """Folds records one by one, and remembers the ids by which calls can name what they made."""
 
     def __init__(self) -> None:
-        self._fold = Fold()
+        self._fold = Fold(keeps_entries=False)
         self._handles: dict[SettingKey, Mapping[str, str]] = {}
 
-    def explain(self, record: Record) -> Explanation | None:
-        stands = standing(record)
-        if stands is Standing.ELSEWHERE:
-            return None
+    def explain(self, held: _Held) -> Explanation:
+        explanation = self._explained(held.record)
+        return replace(explanation, note="; ".join(filter(None, (held.note, explanation.note))))
+
+    def _explained(self, record: Record) -> Explanation:
         if not record.succeeded:
             return _explained(record, undo=f"nothing changed: errorCode {record.error_code}", certainty=Certainty.EXACT)
         family = family_for_event(record.operation)
-        if family is None and stands is Standing.RECOGNIZED:
+        if family is None and standing(record) is Standing.RECOGNIZED:
             return _recognized(record)
         if family is None:
             reason = f"{record.operation} is not known to Countermand: look it up, and undo it by hand"

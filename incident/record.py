@@ -5,11 +5,11 @@ Record contents: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/clou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar, cast
 
 Json = Any
 JsonObject = Mapping[str, Any]
@@ -141,6 +141,27 @@ class Record:
     def order(self) -> tuple[datetime, str]:
         """Records sort by time; CloudTrail's seconds leave ties, which the event id breaks the same way each time."""
         return (self.time, self.event_id)
+
+
+class Timed(Protocol):
+    """What happened at a time."""
+
+    @property
+    def time(self) -> datetime: ...
+
+
+_Timed = TypeVar("_Timed", bound=Timed)
+
+
+def in_order(records: Iterable[_Timed]) -> list[_Timed]:
+    """Records by time. CloudTrail's times are whole seconds, so those of one second stay in the order in which they were given.
+
+    `LookupEvents` gives the newest first: what runs backwards as a whole is turned round.
+    """
+    given = list(records)
+    if len(given) > 1 and given[0].time > given[-1].time:
+        given.reverse()
+    return sorted(given, key=lambda record: record.time)
 
 
 def _service(event_source: str) -> str:

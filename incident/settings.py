@@ -140,6 +140,7 @@ class History:
     entries: list[Entry] = field(default_factory=list[Entry])
     written: Value | Unknown = UNKNOWN
     written_at: datetime | None = None
+    aliases: tuple[str, ...] = ()
 
     @property
     def untold(self) -> bool:
@@ -234,9 +235,18 @@ class Fold:
         history.written, history.written_at = write.after, record.time
         if self._keeps_entries:
             history.entries.append(entry)
-        for alias in write.handles.values():
-            self._aliases[alias] = history.key
+        if write.handles or write.after is None:
+            self._name(history, write.aliases)
         return entry
+
+    def _name(self, history: History, aliases: tuple[str, ...]) -> None:
+        """Let ids stand for a setting. Without entries, those that stood for it before are forgotten, or ids would pile up."""
+        if not self._keeps_entries:
+            for alias in history.aliases:
+                self._aliases.pop(alias, None)
+        history.aliases = aliases
+        for alias in aliases:
+            self._aliases[alias] = history.key
 
     def _not_shown(self, key: SettingKey) -> list[PriorValue]:
         """What a sweep that listed everything of a kind tells of a setting that it does not show: it was absent."""

@@ -11,7 +11,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 RECORD_SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
 """Files that a folder is searched for."""
@@ -24,7 +24,7 @@ class RecordFileError(ValueError):
 
 
 def read_records(paths: Iterable[str | Path]) -> Iterator[dict[str, Any]]:
-    """Every record of the files and folders, in the order in which they stand.
+    """Every record of the files and folders, in the order in which they stand. A file of lines is read line by line, however long.
 
     What is JSON but no record is passed on, so that whoever reads the records can say so of each.
 
@@ -33,7 +33,13 @@ def read_records(paths: Iterable[str | Path]) -> Iterator[dict[str, Any]]:
     """
     for path in paths:
         for file in _files(Path(path)):
-            yield from _records_of(file, _text(file))
+            try:
+                with _opened(file) as text:
+                    yield from _records_of(file, text)
+            except UnicodeDecodeError:
+                raise RecordFileError(f"{file}: it is not text in UTF-8") from None
+            except (OSError, EOFError, zlib.error) as reason:
+                raise RecordFileError(f"{file}: it cannot be read: {' '.join(str(reason).split())}") from None
 
 
 def _files(path: Path) -> list[Path]:
@@ -47,36 +53,34 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _text(file: Path) -> str:
+def _opened(file: Path) -> TextIO:
+    with file.open("rb") as raw:
+        packed = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    return cast(TextIO, gzip.open(file, "rt", encoding="utf-8-sig")) if packed else file.open(encoding="utf-8-sig")
+
+
+def _records_of(file: Path, text: TextIO) -> Iterator[dict[str, Any]]:
+    """One JSON value a line, or, if the first line alone is none, one value in the whole file."""
+    head: list[str] = []
+    for line in text:
+        head.append(line)
+        if line.strip():
+            break
     try:
-        content = file.read_bytes()
-        if content.startswith(_GZIP_MAGIC):
-            content = gzip.decompress(content)
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise RecordFileError(f"{file}: it is not text in UTF-8") from None
-    except (OSError, EOFError, zlib.error) as reason:
-        raise RecordFileError(f"{file}: it cannot be read: {' '.join(str(reason).split())}") from None
+        first = json.loads(head[-1]) if head and head[-1].strip() else []
+    except json.JSONDecodeError:
+        first = _parsed(file, "".join(head) + text.read())
+    yield from _records_in(first)
+    for number, line in enumerate(text, start=len(head) + 1):
+        if line.strip():
+            yield from _records_in(_parsed(file, line, number))
 
 
-def _records_of(file: Path, text: str) -> Iterator[dict[str, Any]]:
+def _parsed(file: Path, text: str, line: int = 1) -> Any:
     try:
-        yield from _records_in(json.loads(text))
-    except json.JSONDecodeError as whole:
-        if not text.strip():
-            return
-        yield from _lines(file, text, whole)
-
-
-def _lines(file: Path, text: str, whole: json.JSONDecodeError) -> Iterator[dict[str, Any]]:
-    """One JSON value a line. If not even the first is one, the file was meant as a whole and breaks where that broke."""
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    for place, (number, line) in enumerate(lines):
-        try:
-            yield from _records_in(json.loads(line))
-        except json.JSONDecodeError as reason:
-            number, reason = (whole.lineno, whole) if place == 0 else (number, reason)
-            raise RecordFileError(f"{file}, line {number}: it is not JSON: {reason.msg}") from None
+        return json.loads(text)
+    except json.JSONDecodeError as reason:
+        raise RecordFileError(f"{file}, line {line + reason.lineno - 1}: it is not JSON: {reason.msg}") from None
 
 
 def _records_in(value: Any) -> Iterator[dict[str, Any]]:

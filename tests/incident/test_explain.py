@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -310,3 +311,50 @@ def test_no_record_however_odd_raises(operation: str, request: dict[str, Any], r
     for asked in (request, wrapped):
         for told in explain([raw(operation, asked, response)]):
             json.dumps(told.to_json())
+
+
+def turned(at: int, number: int = 0) -> dict[str, Any]:
+    """One subnet's attribute set at a second of the hour; it is on in every even second."""
+    moment = NOON + timedelta(seconds=at)
+    asked = {"subnetId": f"subnet-{number}", "mapPublicIpOnLaunch": {"value": at % 2 == 0}}
+    written = raw("ModifySubnetAttribute", asked, {"_return": True})
+    return {**written, "eventID": f"turned-{at}", "eventTime": moment.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def test_a_long_trail_is_explained_while_it_is_read():
+    read = 0
+
+    def trail() -> Iterator[dict[str, Any]]:
+        nonlocal read
+        for at in range(100):
+            read += 1
+            yield turned(at)
+
+    told = explain(trail(), window=10)
+    assert next(told).event_id == "turned-0"
+    assert read == 12
+    assert [item.event_id for item in told] == [f"turned-{at}" for at in range(1, 100)]
+
+
+@given(st.permutations(range(12)), st.integers(0, 30))
+def test_records_that_are_late_by_less_than_the_window_are_put_in_their_place(order: list[int], gap: int):
+    trail = [turned(at) for at in range(gap)] + [turned(gap + at) for at in order]
+    told = list(explain(trail, window=12))
+    assert [item.event_id for item in told] == [f"turned-{at}" for at in range(gap + 12)]
+    assert not any(item.note for item in told)
+
+
+def test_a_record_that_is_later_than_the_window_reaches_says_so():
+    trail = [turned(at) for at in range(1, 40)] + [turned(0)]
+    (late,) = [item for item in explain(trail, window=5) if item.event_id == "turned-0"]
+    assert late.note == "it stands more than 5 records behind its time, and is read where it stands"
+
+
+def test_regions_that_follow_one_another_are_not_late():
+    elsewhere = [{**turned(at), "awsRegion": "eu-west-1"} for at in range(40)]
+    assert not any(item.note for item in explain([turned(at) for at in range(40)] + elsewhere, window=5))
+
+
+def test_a_long_trail_that_runs_backwards_is_turned_round():
+    told = list(explain([turned(at) for at in reversed(range(40))], window=5))
+    assert [item.event_id for item in told] == [f"turned-{at}" for at in range(40)]

@@ -106,3 +106,21 @@ def test_a_value_that_becomes_unknown_equals_nothing():
     (reversal,) = reversals(fold, by_mallory)
     assert reversal.target == 1
     assert not same(reversal.written, reversal.written)
+
+
+def test_without_entries_a_fold_knows_values_and_current_ids_and_nothing_more():
+    fold = Fold(keeps_entries=False)
+    for at in range(3):
+        handles = {"RuleId": f"r-{at}"}
+        fold.read(record("Set", at=at), lambda record, known, at=at, handles=handles: [Write(key("a"), at, handles=handles)])
+    assert fold.value(key("a")) == 2
+    assert fold.histories[key("a")].entries == []
+    assert [fold.alias(f"r-{at}") for at in range(3)] == [None, None, key("a")]
+    fold.read(record("Unset", at=9), lambda record, known: [Write(key("a"), None)])
+    assert fold.alias("r-2") is None
+
+
+def test_a_history_keeps_who_and_when_but_no_bodies():
+    (entry,) = Fold().read(record("Set", request={"a": "b"}), lambda record, known: [Write(key("a"), 1)])
+    assert (entry.record.event_name, entry.record.identity.name, entry.record.time) == ("Set", "mallory", NOON)
+    assert (entry.record.request, entry.record.raw) == ({}, {})

@@ -83,3 +83,18 @@ def test_what_is_not_there_and_what_is_damaged_are_named(tmp_path: Path):
     for name in ("missing.json", "cut.json.gz", "bytes.json", "none"):
         with pytest.raises(RecordFileError, match=name):
             list(read_records([tmp_path / name]))
+
+
+def test_a_file_of_lines_is_read_no_further_than_is_asked(tmp_path: Path):
+    file = tmp_path / "long.jsonl"
+    file.write_text(f"\n{json.dumps(ONE)}\n\n{json.dumps(TWO)}\nnot JSON\n")
+    records = read_records([file])
+    assert [next(records), next(records)] == [ONE, TWO]
+    with pytest.raises(RecordFileError, match="line 5"):
+        next(records)
+
+
+def test_a_separator_of_lines_inside_a_text_is_part_of_it(tmp_path: Path):
+    file = tmp_path / "one.jsonl"
+    file.write_text(json.dumps({"eventName": "a\u2028b"}, ensure_ascii=False) + "\n" + json.dumps(TWO))
+    assert list(read_records([file])) == [{"eventName": "a\u2028b"}, TWO]
