@@ -51,8 +51,8 @@ def test_describe_calls_have_pages(ec2: Any, vpc: str) -> None:
 
 
 def test_what_is_not_emulated_says_so(client: Clients, ec2: Any) -> None:
-    with pytest.raises(ClientError, match="does not emulate ec2:DescribeVpcBlockPublicAccessOptions"):
-        ec2.describe_vpc_block_public_access_options()
+    with pytest.raises(ClientError, match="does not emulate ec2:DescribeIpams"):
+        ec2.describe_ipams()
     assert code_of(client("guardduty").list_malware_protection_plans) == "UnknownOperationException"
 
 

@@ -31,8 +31,12 @@ class KillingWorker(threading.Thread):
 
     def run(self) -> None:
         while not self._done.wait(0.2):
-            for run in self._due():
-                self._execute(run)
+            try:
+                for run in self._due():
+                    self._execute(run)
+            except httpx.HTTPError:
+                # The server is on its way up, or down.
+                continue
 
     def _due(self) -> list[str]:
         answer = httpx.post(

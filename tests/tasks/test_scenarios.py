@@ -13,10 +13,15 @@ from drill.scenario import load
 from drill.stage import range_config
 
 LIBRARY = sorted((Path(drill.__file__).parent / "scenarios").glob("*.yaml"))
-ONE_ACCOUNT = [path for path in LIBRARY if len(load(path).accounts) == 1]
+MANY_REGIONS = 5
 
 
-@pytest.mark.parametrize("path", ONE_ACCOUNT, ids=lambda path: path.stem)
+def _parameter(path: Path) -> object:
+    """A sweep of many regions takes longer than the inner loop should."""
+    return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if len(load(path).regions) > MANY_REGIONS else [])
+
+
+@pytest.mark.parametrize("path", [_parameter(path) for path in LIBRARY if len(load(path).accounts) == 1])
 def test_the_network_is_what_it_was_and_nothing_is_left(path, tmp_path):
     scenario = load(path)
     with Range(range_config(scenario, snapshot_seconds=0)) as aws:

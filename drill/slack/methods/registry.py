@@ -25,7 +25,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """`for_app` makes it take the app's token, not the bot's; `per_channel` puts it under the limit on messages into one channel."""
+    """`for_app` makes it take the app's token, not the bot's; `per_channel` puts it under the limit on messages."""
 
     run: Callable[[Call], Answer]
     for_app: bool
