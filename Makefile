@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: setup demo test test-fast lint format lock pictures clean
+.PHONY: setup demo test test-fast bench nightly lint format lock pictures clean
 
 setup: $(STAMP)
 

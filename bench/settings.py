@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from time import process_time
@@ -37,21 +38,44 @@ def main() -> None:
     if sys.argv[1:2] == ["explain"]:
         explain_within(int(sys.argv[2]), Path(sys.argv[3]))
         return
+    memory()  # first: a child counts the memory of the parent that it came from
     folding("every record changes the network", network_changes)
     folding("one record of ten changes the network", whole_trail)
     planning()
-    memory()
 
 
 def folding(what: str, trail: Callable[[int], Iterator[str]]) -> None:
+    """Folding against a bare read of the same lines, with Python's collector at work and without."""
+    size, bare = _read(trail(RECORDS))
+    spent, writes = _folded(trail(RECORDS))
+    with _collector_paused():
+        paused, _ = _folded(trail(RECORDS))
+    print(f"Folding {RECORDS:,} records, {size / MIB:,.0f} MiB; {what}")
+    _row("bare read of the JSON lines (orjson)", _rate(bare), "")
+    _row("folded, after parsing", _rate(spent["fold"]), f"{bare / spent['fold']:.2f} × the bare read; {writes:,} writes")
+    _row("the same, collector paused", _rate(paused["fold"]), f"{bare / paused['fold']:.2f} × the bare read")
+    _row("parsed and folded", _rate(spent["parse"] + spent["fold"]), "Record.parse included")
+    _row("read, parsed and folded", _rate(sum(spent.values())), "from the line of text to the setting")
+    print()
+
+
+def _read(lines: Iterator[str]) -> tuple[int, float]:
+    size, spent = 0, 0.0
+    while chunk := list(islice(lines, CHUNK)):
+        size += sum(map(len, chunk)) + len(chunk)
+        started = process_time()
+        for line in chunk:
+            orjson.loads(line)
+        spent += process_time() - started
+    return size, spent
+
+
+def _folded(lines: Iterator[str]) -> tuple[dict[str, float], int]:
     """Records as they stream: a chunk is read, then parsed, then folded, and each of the three has its own clock."""
     fold = Fold()
     spent = {"read": 0.0, "parse": 0.0, "fold": 0.0}
-    lines = trail(RECORDS)
-    size = 0
     gc.collect()
     while chunk := list(islice(lines, CHUNK)):
-        size += sum(map(len, chunk)) + len(chunk)
         started = process_time()
         read = [orjson.loads(line) for line in chunk]
         at_read = process_time()
@@ -61,17 +85,19 @@ def folding(what: str, trail: Callable[[int], Iterator[str]]) -> None:
             family = family_for_event(record.operation)
             if family is not None:
                 fold.read(record, family.writes)
-        at_folded = process_time()
         spent["read"] += at_read - started
         spent["parse"] += at_parsed - at_read
-        spent["fold"] += at_folded - at_parsed
-    entries = sum(len(history.entries) for history in fold.histories.values())
-    print(f"Folding {RECORDS:,} records, {size / MIB:,.0f} MiB; {what}")
-    _row("bare read of the JSON lines (orjson)", _rate(spent["read"]), "")
-    _row("folded, after parsing", _rate(spent["fold"]), f"{spent['read'] / spent['fold']:.2f} × the bare read; {entries:,} writes")
-    _row("parsed and folded", _rate(spent["parse"] + spent["fold"]), "Record.parse included")
-    _row("read, parsed and folded", _rate(sum(spent.values())), "from the line of text to the setting")
-    print()
+        spent["fold"] += process_time() - at_parsed
+    return spent, sum(len(history.entries) for history in fold.histories.values())
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _rate(seconds: float) -> str:
@@ -79,26 +105,25 @@ def _rate(seconds: float) -> str:
 
 
 def planning() -> None:
-    print("Planning")
-    before = 0.0
+    print("Planning, with Python's collector at work and paused")
+    before = before_paused = 0.0
     for count in PLANS:
         reversals, live = _changes(count)
         spent, steps = _planned(reversals, live, times=max(1, 10_000 // count))
-        growth = f"× {spent / before:.1f} for ten times the changes" if before else ""
-        _row(f"{count:,} changes, {steps:,} steps", f"{spent:,.2f} s", growth)
-        before = spent
-    print()
+        with _collector_paused():
+            paused, _ = _planned(reversals, live, times=max(1, 10_000 // count))
+        growth = f"× {spent / before:.1f} and × {paused / before_paused:.1f} for ten times the changes" if before else ""
+        _row(f"{count:,} changes, {steps:,} steps", f"{spent:,.2f} s, {paused:,.2f} s", growth)
+        before, before_paused = spent, paused
 
 
 def _planned(reversals: list[Reversal], live: dict[SettingKey, Observed | None], times: int) -> tuple[float, int]:
     """The time of one plan, from as many as make a time that can be told."""
     gc.collect()
-    gc.freeze()
     started = process_time()
     for _ in range(times):
         proposal = propose(reversals, live)
     spent = (process_time() - started) / times
-    gc.unfreeze()
     return spent, len(proposal.steps)
 
 
@@ -141,6 +166,7 @@ def memory() -> None:
         done = subprocess.run(command, check=False)  # noqa: S603
     if done.returncode:
         sys.exit(f"the child with the memory limit failed: exit {done.returncode}")
+    print()
 
 
 def _write(file: Path, lines: Iterator[str], size: int) -> int:
