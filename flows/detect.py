@@ -68,5 +68,5 @@ def _read_back(case: Case, delivered: Finding) -> tuple[Finding, str]:
     if not own.dated:
         return own, "the finding does not say from when on the actor acted, so the owner's calls cannot be told from theirs"
     raw = next(item for item in answer["Findings"] if item.get("Id") == own.id)
-    case.hands.evidence.keep_json(case.incident, "finding.json", raw, "the finding as GuardDuty answered it")
+    case.hands.evidence.keep_first_json(case.incident, "finding.json", raw, "the finding as GuardDuty answered it")
     return own, ""

@@ -39,7 +39,9 @@ async def identify(incident: str, round_: int = 1) -> str:
     _keep_coverage(case, round_, scopes, gaps)
     keys = [credential.access_key for credential in actor.proved]
     raw = [dict(record.raw) for record in records]
-    case.hands.evidence.keep_json(incident, f"records/actor-{round_}.json", raw, "every record found for the actor's credentials")
+    case.hands.evidence.keep_first_json(
+        incident, f"records/actor-{round_}.json", raw, "every record found for the actor's credentials"
+    )
     case.hands.ledger.append(incident, Kind.ACTOR, f"actor:{round_}", actor.to_json())
     line = _in_words(actor, records, scopes, gaps)
     if round_ == 1:

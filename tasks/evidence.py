@@ -39,12 +39,9 @@ class EvidenceStore:
         """
         path = self._path(incident, name)
         digest = hashlib.sha256(content).hexdigest()
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not path.exists():
-            draft = path.with_name(f".{path.name}.{os.getpid()}")
-            draft.write_bytes(content)
-            draft.chmod(0o400)
-            draft.replace(path)
+        if self._ledger.find(incident, f"evidence:{name}") is None:
+            # A file that no line speaks of is what a crash left behind; nobody has relied on it.
+            _write(path, content)
         body = {"item": name, "sha256": digest, "bytes": len(content), "about": about}
         line, _ = self._ledger.append(incident, Kind.EVIDENCE, f"evidence:{name}", body)
         if line.body["sha256"] != digest:
@@ -54,6 +51,11 @@ class EvidenceStore:
     def keep_json(self, incident: str, name: str, content: Any, about: str) -> str:
         """Store a JSON value; see `keep`."""
         return self.keep(incident, name, json.dumps(content, indent=1, sort_keys=True, default=str).encode(), about)
+
+    def keep_first_json(self, incident: str, name: str, content: Any, about: str) -> None:
+        """Store a JSON value unless the name is taken: a phase that starts again goes on from what it kept the first time."""
+        if not self.has(incident, name):
+            self.keep_json(incident, name, content, about)
 
     def load_json(self, incident: str, name: str) -> Any:
         return json.loads(self._path(incident, name).read_bytes())
@@ -83,6 +85,14 @@ class EvidenceStore:
             if not _SAFE_NAME.fullmatch(part) or ".." in part or part.startswith("/"):
                 raise ValueError(f"{part[:60]!r} is no name for evidence: letters, digits, dots, dashes and slashes only")
         return self._folder / incident / name
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(content)
+    draft.chmod(0o400)
+    draft.replace(path)
 
 
 def _files(folder: Path) -> Iterable[Path]:

@@ -49,6 +49,22 @@ def test_a_changed_a_missing_and_an_added_item_are_named(store, tmp_path):
     }
 
 
+def test_a_phase_that_starts_again_goes_on_from_what_it_kept_the_first_time(store):
+    store.keep_first_json("inc-1", "finding.json", {"id": 2}, "the finding")
+    store.keep_first_json("inc-1", "new.json", {"id": 2}, "something new")
+    assert store.load_json("inc-1", "finding.json") == {"id": 1}
+    assert store.load_json("inc-1", "new.json") == {"id": 2}
+    assert store.verify("inc-1") == []
+
+
+def test_what_a_crash_left_without_a_line_is_written_again(store, tmp_path):
+    left = tmp_path / "evidence" / "inc-1" / "half.json"
+    left.write_text("{")
+    store.keep_json("inc-1", "half.json", {"whole": True}, "whole")
+    assert store.load_json("inc-1", "half.json") == {"whole": True}
+    assert store.verify("inc-1") == []
+
+
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../b", "", "a b", "x\n"])
 def test_a_name_that_leads_out_of_the_folder_is_refused(store, name):
     with pytest.raises(ValueError, match="no name for evidence"):
