@@ -1,4 +1,4 @@
-"""Starts runs again that crashed before their incident was finished.
+"""Starts runs again that crashed or failed before their incident was finished.
 
 Prefect sets a run to Crashed when its process dies under a living worker; when the worker died with it, the heartbeat automation of
 `deployments/prefect-automations.yaml` does. Either way the run goes on from what stands in the ledger.
@@ -18,6 +18,9 @@ from tasks.ledger import Ledger, LedgerUnavailable
 REST = timedelta(seconds=6)
 """A worker reports a crash twice; a run that is started again before the second report would be cancelled by it."""
 
+REST_AFTER_FAILURE = timedelta(minutes=1)
+"""A run fails when AWS or the ledger stays away for longer than its tasks try again; a while later it may succeed."""
+
 MOST_REVIVALS = 20
 _log = logging.getLogger("countermand.gateway")
 
@@ -36,7 +39,7 @@ class Reviver:
             await asyncio.sleep(self._every)
 
     async def look(self) -> None:
-        """Start again what crashed, each crash once."""
+        """Start again what crashed or failed, each time once."""
         try:
             for incident in await asyncio.to_thread(self._unfinished):
                 await self._look_after(incident)
@@ -51,7 +54,7 @@ class Reviver:
 
     async def _look_after(self, incident: str) -> None:
         crash = await self._runs.crash_of(incident)
-        if crash is None or self._clock() - crash.at < REST:
+        if crash is None or self._clock() - crash.at < (REST_AFTER_FAILURE if crash.failed else REST):
             return
         revived = [line for line in self._ledger.lines(incident, Kind.NOTE) if line.key.startswith("revived:")]
         if len(revived) >= MOST_REVIVALS:
@@ -59,4 +62,4 @@ class Reviver:
         await self._runs.start_again(crash)
         body = {"flow_run": str(crash.run), "crashed_at": crash.at.isoformat()}
         self._ledger.append(incident, Kind.NOTE, f"revived:{crash.at.isoformat()}", body)
-        _log.warning("incident %s: its run crashed and was started again", incident)
+        _log.warning("incident %s: its run ended before its time and was started again", incident)

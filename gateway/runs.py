@@ -32,10 +32,11 @@ class RunsUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """A run that crashed, and when (UTC)."""
+    """A run that crashed or failed, and when (UTC)."""
 
     run: UUID
     at: datetime
+    failed: bool
 
 
 class Runs:
@@ -81,7 +82,7 @@ class Runs:
             raise RunsUnavailable(f"Prefect did not wake the run: {type(error).__name__}") from None
 
     async def crash_of(self, incident: str) -> Crash | None:
-        """The crash in which the incident's run stands, if it does.
+        """The crash or failure in which the incident's run stands, if it does.
 
         Raises:
             RunsUnavailable: Prefect is not reached.
@@ -97,7 +98,9 @@ class Runs:
             return None
         except (PrefectException, httpx.HTTPError) as error:
             raise RunsUnavailable(f"Prefect does not show the run of {incident}: {type(error).__name__}") from None
-        return Crash(run, state.timestamp) if state is not None and state.is_crashed() else None
+        if state is None or not (state.is_crashed() or state.is_failed()):
+            return None
+        return Crash(run, state.timestamp, state.is_failed())
 
     async def start_again(self, crash: Crash) -> None:
         """Schedule a crashed run again, under the same id.
