@@ -146,4 +146,4 @@ def _from_records(case: Case, round_: int, more: Sequence[Prior]) -> Investigati
         return baseline.at if baseline and key.kind in baseline.covered else None
 
     priors = [prior for baseline in stored.values() for prior in baseline.settings]
-    return investigate(records, [*priors, *more], actor, swept_at)
+    return investigate(records, [*priors, *more], actor, swept_at, case.hands.policy.ticket)

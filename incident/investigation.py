@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from incident.families import family_for_event
 from incident.network.opposites import advised_call
 from incident.network.registry import recognize
 from incident.plan import Unplanned
-from incident.record import Record
+from incident.record import Record, in_order
 from incident.settings import Entry, Fold, PriorValue, Reversal, SettingKey, reversals
 
 
@@ -25,6 +25,7 @@ class Investigation:
         changes: the actor's records that changed something.
         refused: the actor's calls that AWS refused.
         others: what other people set, inside the window, on the resources that the actor touched; it stays.
+        approved: the actor's writes that an approved change covers, each with its ticket; they stay too.
     """
 
     reversals: tuple[Reversal, ...]
@@ -32,11 +33,13 @@ class Investigation:
     changes: tuple[Record, ...]
     refused: tuple[Record, ...]
     others: tuple[Entry, ...] = ()
+    approved: tuple[tuple[str, Entry], ...] = ()
 
     @property
     def kept(self) -> tuple[str, ...]:
-        """Other people's work in plain words, one line a setting."""
-        return tuple(_in_words(entry) for entry in self.others)
+        """Other people's work and approved work in plain words, one line a setting."""
+        agreed = tuple(f"{_in_words(entry)}, approved change {ticket}" for ticket, entry in self.approved)
+        return (*(_in_words(entry) for entry in self.others), *agreed)
 
 
 def _in_words(entry: Entry) -> str:
@@ -51,13 +54,22 @@ def investigate(
     baseline: Iterable[tuple[SettingKey, PriorValue]],
     actor: Actor,
     swept_at: Callable[[SettingKey], datetime | None] = lambda key: None,
+    ticket: Callable[[Entry], str] = lambda entry: "",
 ) -> Investigation:
-    """Fold the records, oldest first, over the baseline and ask what the actor wrote; `swept_at` is as `Fold` has it."""
+    """Fold the records over the baseline and ask what the actor wrote.
+
+    Args:
+        records: in any order, and some perhaps more than once, as deliveries have them.
+        baseline: what was read before, with what told it.
+        actor: whose work is asked for.
+        swept_at: as `Fold` has it.
+        ticket: the approved change that a write is part of, or nothing.
+    """
     fold = Fold(baseline, swept_at)
     changes: list[Record] = []
     refused: list[Record] = []
     not_undone: list[Unplanned] = []
-    for record in records:
+    for record in in_order(_once_each(records)):
         theirs = actor.did(record) and not record.read_only
         if not record.succeeded:
             refused.extend([record] if theirs else [])
@@ -67,8 +79,32 @@ def investigate(
             changes.append(record)
             if problem:
                 not_undone.append(_not_understood(record, problem))
-    found = tuple(reversals(fold, actor.did))
-    return Investigation(found, tuple(not_undone), tuple(changes), tuple(refused), tuple(_by_others(fold, found, actor)))
+    found = tuple(reversals(fold, actor.did, lambda entry: bool(ticket(entry))))
+    return Investigation(
+        reversals=found,
+        not_undone=tuple(not_undone),
+        changes=tuple(changes),
+        refused=tuple(refused),
+        others=tuple(_by_others(fold, found, actor)),
+        approved=tuple(_approved(fold, actor, ticket)),
+    )
+
+
+def _once_each(records: Iterable[Record]) -> Iterator[Record]:
+    """CloudTrail may deliver a record twice; a record without an id is taken as it comes."""
+    seen: set[str] = set()
+    for record in records:
+        if not record.event_id or record.event_id not in seen:
+            seen.add(record.event_id)
+            yield record
+
+
+def _approved(fold: Fold, actor: Actor, ticket: Callable[[Entry], str]) -> Iterator[tuple[str, Entry]]:
+    """The last write on each setting that is the actor's by its credential, and somebody's approved change."""
+    for history in fold.histories.values():
+        theirs = [entry for entry in history.entries if actor.did(entry.record) and ticket(entry)]
+        if theirs:
+            yield ticket(theirs[-1]), theirs[-1]
 
 
 def _by_others(fold: Fold, found: tuple[Reversal, ...], actor: Actor) -> Iterable[Entry]:

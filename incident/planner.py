@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
@@ -11,7 +10,7 @@ from typing import Any, cast
 from incident.families import EXISTENCE_KINDS, family_for_kind
 from incident.family import ANY_RESOURCE, Call, Unrestorable
 from incident.plan import Phase, Plan, PlannedCall, Step, Unplanned, step_id
-from incident.settings import UNKNOWN, Observed, Reversal, SettingKey, Source, Unknown, Value, canonical, same
+from incident.settings import UNKNOWN, Observed, Reversal, SettingKey, Source, Unknown, Value, canonical, names_in, same
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +36,10 @@ def propose(reversals: Iterable[Reversal], live: Live) -> Proposal:
     """Plan the way back for every setting that the actor wrote.
 
     A setting is left alone, and said so, where nothing tells its prior value, where its live value is neither what the actor
-    wrote nor what is wanted, and where it could not be read.
+    wrote nor what is wanted, where somebody else's work stands on it, and where it could not be read.
     """
-    wanted = list(reversals)
-    doomed = {reversal.key for reversal in wanted if reversal.key.name == "" and reversal.target is None}
+    wanted = _without_what_stays(list(reversals))
+    doomed = {reversal.key for reversal in wanted if _is_undone_making(reversal)}
     makings = {(*key[:2], key.resource) for key in doomed}
     recreated = _recreated(wanted, live)
     implied = _implied(recreated)
@@ -59,6 +58,28 @@ def propose(reversals: Iterable[Reversal], live: Live) -> Proposal:
             unplanned.append(outcome)
     steps += _unwanted(implied, {reversal.key for reversal in wanted})
     return Proposal(ordered(steps), tuple(unplanned))
+
+
+def _is_undone_making(reversal: Reversal) -> bool:
+    """Whether a resource that the actor made is to go; one that others rely on waits for a person."""
+    return reversal.key.name == "" and reversal.target is None and not reversal.relying
+
+
+def _without_what_stays(wanted: list[Reversal]) -> list[Reversal]:
+    """Less what came with a resource that stays for now, because others rely on it; what the actor added to it later goes."""
+    staying = {
+        reversal.key: {record.event_id for record in reversal.by_actor}
+        for reversal in wanted
+        if reversal.key.name == "" and reversal.target is None and reversal.relying
+    }
+    if not staying:
+        return wanted
+    making = frozenset[str]().union(*staying.values())
+    return [
+        reversal
+        for reversal in wanted
+        if not _lives_in(reversal.key, staying) or any(record.event_id not in making for record in reversal.by_actor)
+    ]
 
 
 def _recreated(wanted: Iterable[Reversal], live: Live) -> dict[SettingKey, Value]:
@@ -122,6 +143,8 @@ def _planned(reversal: Reversal, live: Observed | Unread | None) -> Step | Unpla
     if isinstance(live, Unread):
         return _left(reversal, "unread", f"its live value could not be read: {live.reason}", "Restore access to it and plan again.")
     found = None if live is None else live.value
+    if reversal.relying and found is not None:
+        return _left(reversal, "conflict", _who_set_what(reversal, found), "Choose whether it stays, and move what uses it.", found)
     if isinstance(reversal.target, Unknown):
         if found is None and reversal.written is None and _was_made_and_removed(reversal):
             return None
@@ -130,11 +153,31 @@ def _planned(reversal: Reversal, live: Observed | Unread | None) -> Step | Unpla
     if same(found, reversal.target):
         return None
     if not isinstance(reversal.written, Unknown) and not same(found, reversal.written):
-        return _left(reversal, "conflict", "someone changed it after the actor", "Choose which value it must have.", found)
+        return _left(reversal, "conflict", _who_set_what(reversal, found), "Choose which value it must have.", found)
     change = family_for_kind(reversal.key.kind).change(reversal.key, live, reversal.target)
     if isinstance(change, Unrestorable):
         return _left(reversal, "not-invertible", change.reason, change.advice, found)
     return _step(reversal, live, change) if change else None
+
+
+def _who_set_what(reversal: Reversal, found: Value) -> str:
+    """Both values and their authors, for the person who chooses."""
+    last = reversal.by_actor[-1]
+    told = [f"{last.identity.label} left it {_valued(reversal.written)} at {last.time:%Y-%m-%d %H:%M:%S} UTC"]
+    later = {(entry.key, entry.record.event_id): entry for entry in (*reversal.since[-1:], *reversal.relying)}
+    for entry in later.values():
+        what = (
+            "it" if entry.key == reversal.key else f"{entry.key.kind} {entry.key.name} of {entry.key.resource}".replace("  ", " ")
+        )
+        when = f"{entry.record.time:%Y-%m-%d %H:%M:%S} UTC"
+        told.append(f"{entry.record.identity.label} set {what} to {_valued(entry.after)} at {when}")
+    if not reversal.since and not reversal.relying:
+        told.append("someone whom no record shows changed it since")
+    return "; ".join([*told, f"now it is {_valued(found)}"])
+
+
+def _valued(value: Value | Unknown) -> str:
+    return "unknown" if isinstance(value, Unknown) else "absent" if value is None else brief(value)
 
 
 def _was_made_and_removed(reversal: Reversal) -> bool:
@@ -143,7 +186,8 @@ def _was_made_and_removed(reversal: Reversal) -> bool:
 
 def _left(reversal: Reversal, status: str, why: str, advice: str, found: Value = None) -> Unplanned:
     authors = dict.fromkeys(
-        [record.identity.label for record in reversal.by_actor] + [entry.record.identity.label for entry in reversal.since]
+        [record.identity.label for record in reversal.by_actor]
+        + [entry.record.identity.label for entry in (*reversal.since, *reversal.relying)]
     )
     return Unplanned(
         status=status,
@@ -304,11 +348,3 @@ def _comes_later(step: Step, creation: Step, names: Mapping[str, frozenset[str]]
     if not step.replaces or step.replaces not in names[creation.id]:
         return True
     return _urgency(creation)[2:] < _urgency(step)[2:]
-
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
-
-
-def names_in(value: Value) -> frozenset[str]:
-    """Every word in a value that could be a resource's id or name."""
-    return frozenset(_NAME.findall(canonical(value)))

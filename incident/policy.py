@@ -6,7 +6,9 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from incident.settings import Entry
 
 Question = Literal["contain", "restore", "addition"]
 
@@ -40,6 +42,31 @@ class ApprovalRule(_Strict):
         return timedelta(minutes=self.answer_minutes)
 
 
+class ApprovedChange(_Strict):
+    """Work that was agreed on before: what these principals do to these resources meanwhile is not an actor's, whoever looks.
+
+    A thief of one of the principals' keys would work under the ticket too: name few resources and a short time.
+    """
+
+    ticket: str = Field(min_length=1, max_length=80)
+    principals: tuple[str, ...] = Field(min_length=1)
+    resources: tuple[str, ...] = Field(min_length=1)
+    since: AwareDatetime = Field(alias="from")
+    until: AwareDatetime
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> ApprovedChange:
+        if self.until <= self.since:
+            raise ValueError(f"the approved change {self.ticket} ends before it begins")
+        return self
+
+    def covers(self, entry: Entry) -> bool:
+        """Whether one write is part of the change."""
+        identity = entry.record.identity
+        caller = any(matches(arn, self.principals) for arn in (identity.arn, identity.issuer_arn) if arn)
+        return caller and self.since <= entry.record.time <= self.until and matches(entry.key.resource, self.resources)
+
+
 class Policy(_Strict):
     """What the organization allows.
 
@@ -50,6 +77,7 @@ class Policy(_Strict):
         break_glass: ARNs (with `*`) of emergency principals; nothing may cut them off.
         protected_resources: resource ids or ARNs (with `*`) that no plan may change.
         largest_plan: the most steps that one plan may have.
+        approved_changes: agreed work, by ticket: who, on what, from when until when. It is kept and named as such.
     """
 
     responders: tuple[Responder, ...] = ()
@@ -58,9 +86,14 @@ class Policy(_Strict):
     break_glass: tuple[str, ...] = ()
     protected_resources: tuple[str, ...] = ()
     largest_plan: int = Field(default=500, ge=1)
+    approved_changes: tuple[ApprovedChange, ...] = ()
 
     def rule(self, question: Question) -> ApprovalRule:
         return self.approvals.get(question, ApprovalRule())
+
+    def ticket(self, entry: Entry) -> str:
+        """The ticket of the approved change that a write is part of, or nothing."""
+        return next((change.ticket for change in self.approved_changes if change.covers(entry)), "")
 
     def by_slack(self, team: str, user: str) -> Responder | None:
         """The responder whom a Slack identity stands for; team and user must both match."""

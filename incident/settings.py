@@ -6,8 +6,9 @@ To undo an actor is to give each setting that they wrote the value it would have
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -161,7 +162,8 @@ class Reversal:
     """What one setting must be again, and why.
 
     `target` is the value without the actor's writes, `UNKNOWN` where nothing tells it. `by_actor` are the actor's records on it,
-    `since` the records of others after the actor's last.
+    `since` the writes of others after the actor's last. `relying` are writes of others that stand on what the actor made: they name
+    it, or they changed in place what was not there before.
     """
 
     key: SettingKey
@@ -170,6 +172,7 @@ class Reversal:
     written: Value | Unknown
     by_actor: tuple[Record, ...]
     since: tuple[Entry, ...] = ()
+    relying: tuple[Entry, ...] = ()
 
 
 ReadWrites = Callable[[Record, Known], Iterable[Write]]
@@ -261,22 +264,28 @@ class Fold:
         return history
 
 
-def reversals(fold: Fold, by_actor: Callable[[Record], bool]) -> list[Reversal]:
-    """For each setting that the actor wrote, the value it would have without them."""
-    found = [_reversal(history, by_actor) for history in fold.histories.values()]
-    return [reversal for reversal in found if reversal is not None]
+def reversals(
+    fold: Fold, by_actor: Callable[[Record], bool], approved: Callable[[Entry], bool] = lambda entry: False
+) -> list[Reversal]:
+    """For each setting that the actor wrote, the value it would have without them; an approved write is not the actor's."""
+
+    def mine(entry: Entry) -> bool:
+        return by_actor(entry.record) and not approved(entry)
+
+    found = [_reversal(history, mine) for history in fold.histories.values()]
+    return _with_reliance([reversal for reversal in found if reversal is not None], fold, mine)
 
 
-def _reversal(history: History, by_actor: Callable[[Record], bool]) -> Reversal | None:
+def _reversal(history: History, is_mine: Callable[[Entry], bool]) -> Reversal | None:
     entries = history.entries
-    first = next((place for place, entry in enumerate(entries) if by_actor(entry.record)), None)
+    first = next((place for place, entry in enumerate(entries) if is_mine(entry)), None)
     if first is None:
         return None
     mine = [entries[first]]
     others: list[Entry] = []
     since: list[Entry] = []
     for entry in entries[first + 1 :]:
-        if by_actor(entry.record):
+        if is_mine(entry):
             mine.append(entry)
             since = []
         else:
@@ -290,7 +299,36 @@ def _reversal(history: History, by_actor: Callable[[Record], bool]) -> Reversal 
         written=mine[-1].after,
         by_actor=tuple(entry.record for entry in mine),
         since=tuple(since),
+        relying=tuple(since[-1:]) if _changed_in_place(mine, since) else (),
     )
+
+
+def _changed_in_place(mine: list[Entry], since: list[Entry]) -> bool:
+    """Whether others changed what the actor brought into being, without making it again themselves."""
+    if mine[0].before is not None or not since or since[-1].after is None:
+        return False
+    return all(entry.before is not None and entry.after is not None for entry in since)
+
+
+def _with_reliance(found: list[Reversal], fold: Fold, is_mine: Callable[[Entry], bool]) -> list[Reversal]:
+    """The same, with the last writes of others that name a resource of the actor's making."""
+    made = {reversal.key.resource: reversal.key for reversal in found if reversal.key.name == "" and reversal.target is None}
+    relying: dict[SettingKey, list[Entry]] = {}
+    for history in fold.histories.values() if made else ():
+        last = history.entries[-1] if history.entries else None
+        if last is None or last.after is None or isinstance(last.after, Unknown) or is_mine(last):
+            continue
+        for name in names_in([last.after, last.key.name]) & made.keys() - {last.key.resource}:
+            relying.setdefault(made[name], []).append(last)
+    return [replace(one, relying=(*one.relying, *relying[one.key])) if one.key in relying else one for one in found]
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
+
+
+def names_in(value: Value) -> frozenset[str]:
+    """Every word in a value that could be a resource's id or name."""
+    return frozenset(_NAME.findall(canonical(value)))
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
