@@ -57,12 +57,17 @@ class Credential:
 
 @dataclass(frozen=True)
 class Actor:
-    """The actor's credentials and the moment from which their use counts as the actor's."""
+    """The actor's credentials and the moment from which their use counts as the actor's.
+
+    A stolen key still has its rightful owner: calls from an address that used it before the window, and that the finding does not
+    name, are taken for the owner's also inside the window.
+    """
 
     credentials: Mapping[str, Credential] = field(default_factory=dict[str, Credential])
     since: datetime | None = None
     since_reason: str = ""
     seed: str = ""
+    owner_addresses: frozenset[str] = frozenset()
 
     @property
     def proved(self) -> list[Credential]:
@@ -73,7 +78,9 @@ class Actor:
         credential = self.credentials.get(record.identity.access_key)
         if credential is None or credential.link is not Link.PROVED:
             return False
-        return credential.made or self.since is None or record.time >= self.since
+        if credential.made or self.since is None:
+            return True
+        return record.time >= self.since and record.source_ip not in self.owner_addresses
 
     def with_credential(self, credential: Credential) -> Actor:
         """The actor with one more credential; one that is proved already stays so."""
@@ -92,6 +99,7 @@ class Actor:
             "since": self.since.isoformat() if self.since else None,
             "since_reason": self.since_reason,
             "seed": self.seed,
+            "owner_addresses": sorted(self.owner_addresses),
             "credentials": [
                 {name: getattr(credential, name) for name in Credential.__slots__} for credential in self.credentials.values()
             ],
@@ -102,7 +110,8 @@ class Actor:
         items = cast(list[dict[str, Any]], body["credentials"])
         held = [replace(Credential(**item), link=Link(item["link"])) for item in items]
         since = datetime.fromisoformat(body["since"]) if body["since"] else None
-        return cls({credential.access_key: credential for credential in held}, since, body["since_reason"], body["seed"])
+        credentials = {credential.access_key: credential for credential in held}
+        return cls(credentials, since, body["since_reason"], body["seed"], frozenset(body["owner_addresses"]))
 
 
 def minted(record: Record) -> Credential | None:
@@ -177,12 +186,17 @@ def origin(actor: Actor, records: Iterable[Record], remote_ips: frozenset[str]) 
 
 
 def opened(actor: Actor, records: Iterable[Record], first_seen: datetime, remote_ips: frozenset[str]) -> Actor:
-    """The actor with the window set: from the finding's first sign, or the first call from one of its addresses."""
+    """The actor with the window set: from the finding's first sign, or the first call from one of its addresses.
+
+    Which addresses are the rightful owner's is told by who used the credential before.
+    """
+    used = [record for record in records if record.identity.access_key in actor.credentials]
     since, reason = first_seen, "the finding's first sign"
-    for record in records:
-        if record.identity.access_key in actor.credentials and record.source_ip in remote_ips and record.time < since:
+    for record in used:
+        if record.source_ip in remote_ips and record.time < since:
             since, reason = record.time, f"the first call from {record.source_ip} with the compromised credential"
-    return replace(actor, since=since, since_reason=reason)
+    owners = frozenset(record.source_ip for record in used if record.time < since and record.source_ip) - remote_ips
+    return replace(actor, since=since, since_reason=reason, owner_addresses=owners)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -29,8 +29,15 @@ class Network:
     def __init__(self, aws: Range) -> None:
         self.aws = aws
         self.scope = Scope(aws.account, REGION)
-        self.ec2 = _client(aws, aws.bootstrap().for_boto3())
-        self.actor = _client(aws, aws.responder().for_boto3())
+        self._clients: dict[tuple[str, bool], Any] = {}
+        self.ec2, self.actor = self.client("ec2"), self.client("ec2", recorded=True)
+
+    def client(self, service: str, *, recorded: bool = False) -> Any:
+        """A client of any service; `recorded` calls are the actor's."""
+        if (service, recorded) not in self._clients:
+            keys = self.aws.responder() if recorded else self.aws.bootstrap()
+            self._clients[service, recorded] = _client(self.aws, service, keys.for_boto3())
+        return self._clients[service, recorded]
 
     def settings(self) -> dict[SettingKey, Observed]:
         """Every setting of every family, live."""
@@ -70,7 +77,7 @@ class Network:
         parameters = dict(call.parameters)
         for name, lookup in call.lookups.items():
             parameters[name] = jmespath.search(lookup.path, self._answer(lookup.read))
-        _method(self.ec2, call.operation)(**parameters)
+        _method(self.client(call.service), call.operation)(**parameters)
 
     def _read(self, family: Family, read: Read, *, deep: bool = False) -> dict[SettingKey, Observed]:
         found: dict[SettingKey, Observed] = {}
@@ -78,16 +85,16 @@ class Network:
             found[observed.key] = observed
             if deep and not observed.key.name and observed.value is not None:
                 for detail in family.details(observed.key):
-                    found |= self._read(family, detail)
+                    found |= self._read(family, detail, deep=True)
         return found
 
     def _answer(self, read: Read) -> dict[str, Any]:
-        return _method(self.ec2, read.operation)(**read.parameters)
+        return _method(self.client(read.service), read.operation)(**read.parameters)
 
 
-def _client(aws: Range, keys: dict[str, str | None]) -> Any:
+def _client(aws: Range, service: str, keys: dict[str, str | None]) -> Any:
     config = botocore.config.Config(retries={"max_attempts": 0}, parameter_validation=True)
-    return boto3.client("ec2", endpoint_url=aws.url, region_name=REGION, config=config, **keys)
+    return boto3.client(service, endpoint_url=aws.url, region_name=REGION, config=config, **keys)
 
 
 def _method(client: Any, operation: str) -> Callable[..., dict[str, Any]]:

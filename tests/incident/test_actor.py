@@ -60,6 +60,21 @@ def test_the_window_opens_at_the_first_call_from_the_findings_address():
     assert "198.51.100.7" in actor.since_reason
 
 
+def test_inside_the_window_the_owners_usual_address_is_still_the_owners():
+    records = [record("CreateRoute", at=-3600, ip="203.0.113.9"), record("DescribeVpcs", at=-30)]
+    actor = opened(seed(), records, NOON, frozenset({"198.51.100.7"}))
+    assert not actor.did(record("CreateRoute", at=60, ip="203.0.113.9"))
+    assert actor.did(record("CreateRoute", at=60, ip="198.51.100.7"))
+    assert actor.did(record("CreateRoute", at=60, ip="192.0.2.1"))
+
+
+def test_an_address_that_the_finding_names_is_never_the_owners():
+    records = [record("DescribeVpcs", at=-3600), record("DescribeVpcs", at=-30)]
+    actor = opened(seed(), records, NOON, frozenset({"198.51.100.7"}))
+    assert actor.owner_addresses == frozenset()
+    assert actor.did(record("CreateRoute", at=60))
+
+
 def test_a_key_made_by_the_actor_has_no_rightful_owner():
     actor = followed(seed(), [makes_key("AKIANEW", at=5)])
     assert actor.did(record("CreateRoute", key="AKIANEW", at=-3600))
@@ -75,5 +90,5 @@ def test_whoever_assumed_the_role_is_only_suspected_unless_the_finding_names_the
 
 
 def test_an_actor_survives_the_ledger():
-    actor = followed(seed(), [makes_key("AKIANEW")])
+    actor = opened(followed(seed(), [makes_key("AKIANEW")]), [record("X", at=-9, ip="203.0.113.9")], NOON, frozenset())
     assert Actor.from_json(actor.to_json()) == actor

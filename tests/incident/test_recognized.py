@@ -29,7 +29,7 @@ EVENT_SOURCES = {
 
 def test_every_understood_operation_is_recognized_too():
     understood = {event for family in FAMILIES for event in family.events}
-    assert understood <= recognized_operations()
+    assert [operation for operation in sorted(understood) if recognized(operation) is None] == []
 
 
 def test_an_operation_says_what_it_changes_and_what_to_do():

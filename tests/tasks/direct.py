@@ -15,13 +15,14 @@ from drill.aws.range import Range
 from drill.scenario import Scenario
 from drill.stage import Stage
 from drill.verdict import Verdict, judge
-from incident.actor import Actor, Credential, Link, followed
+from incident.actor import Actor, Credential, Link, followed, opened
 from incident.approvals import Answer
 from incident.collection import resting_on_evidence, snapshot_steps
 from incident.config_items import open_questions, told, unanswered
 from incident.containment import containment, wanted_settings
 from incident.families import family_for_kind
 from incident.family import Scope
+from incident.finding import parse_finding
 from incident.investigation import Investigation, investigate
 from incident.plan import Plan
 from incident.planner import propose
@@ -142,7 +143,9 @@ def _investigated(aws: Range, stage: Stage, scenario: Scenario, baseline) -> tup
     principal = scenario.principals[scenario.finding.principal]
     key = stage.happened.keys[scenario.finding.principal][0]
     seed = Credential(key, principal.user, "user", Link.PROVED, "the finding names it", "", aws.account)
-    actor = followed(Actor({key: seed}, seed=key), records)
+    finding = parse_finding(stage.finding().api)
+    stolen = opened(Actor({key: seed}, seed=key), records, finding.first_seen, frozenset(finding.remote_ips))
+    actor = followed(stolen, records)
     at, priors = baseline
 
     def swept_at(setting: SettingKey) -> datetime | None:

@@ -1,0 +1,406 @@
+"""Load balancers, databases, functions and DNS: what their records tell is what AWS shows, and the way back is exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from examples import ACCOUNT, REGION, record, setting
+
+from incident.family import Scope, Unrestorable
+from incident.network.registry import family_for_event, family_for_kind
+from incident.settings import Fold, Observed, SettingKey, Unknown, Value, canonical
+
+SCOPE = Scope(ACCOUNT, REGION)
+ARN = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}"
+BALANCER = f"{ARN}:loadbalancer/app/web/0a1b"
+LISTENER = f"{ARN}:listener/app/web/0a1b/0c1d"
+RULE = f"{ARN}:listener-rule/app/web/0a1b/0c1d/0e1f"
+TARGETS = f"{ARN}:targetgroup/web/aa11"
+OTHERS = f"{ARN}:targetgroup/other/bb22"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A record of a service, and the answer that shows the same settings afterwards."""
+
+    operation: str
+    request: dict[str, Any]
+    response: dict[str, Any] | None
+    kind: str
+    resource: str
+    answer: dict[str, Any]
+    name: str = ""
+    region: str = REGION
+    hidden: tuple[str, ...] = field(default=())
+
+
+def forward(*targets: str) -> dict[str, Any]:
+    return {"type": "forward", "targetGroupArn": targets[0], "order": 1}
+
+
+EXAMPLES = [
+    Example(
+        "elasticloadbalancing:SetSecurityGroups",
+        {"loadBalancerArn": BALANCER, "securityGroups": ["sg-2", "sg-1"]},
+        {"securityGroupIds": ["sg-2", "sg-1"]},
+        "load-balancer-attribute",
+        BALANCER,
+        {"LoadBalancers": [{"LoadBalancerArn": BALANCER, "SecurityGroups": ["sg-1", "sg-2"], "State": {"Code": "active"}}]},
+        "SecurityGroups",
+    ),
+    Example(
+        "elasticloadbalancing:SetSubnets",
+        {"loadBalancerArn": BALANCER, "subnetMappings": [{"subnetId": "subnet-2"}, {"subnetId": "subnet-1"}]},
+        None,
+        "load-balancer-attribute",
+        BALANCER,
+        {
+            "LoadBalancers": [
+                {"LoadBalancerArn": BALANCER, "AvailabilityZones": [{"SubnetId": "subnet-1"}, {"SubnetId": "subnet-2"}]}
+            ]
+        },
+        "Subnets",
+    ),
+    Example(
+        "elasticloadbalancing:CreateListener",
+        {"loadBalancerArn": BALANCER, "protocol": "HTTPS", "port": 443, "defaultActions": [forward(TARGETS)]},
+        {
+            "listeners": [
+                {
+                    "listenerArn": LISTENER,
+                    "loadBalancerArn": BALANCER,
+                    "protocol": "HTTPS",
+                    "port": 443,
+                    "sslPolicy": "ELBSecurityPolicy-2016-08",
+                    "certificates": [{"certificateArn": "arn:aws:acm:::certificate/1"}],
+                    "alpnPolicy": ["HTTP2Preferred"],
+                    "defaultActions": [{"type": "forward", "targetGroupArn": TARGETS}],
+                }
+            ]
+        },
+        "listener",
+        LISTENER,
+        {
+            "Listeners": [
+                {
+                    "ListenerArn": LISTENER,
+                    "LoadBalancerArn": BALANCER,
+                    "Port": 443,
+                    "Protocol": "HTTPS",
+                    "SslPolicy": "ELBSecurityPolicy-2016-08",
+                    "Certificates": [{"CertificateArn": "arn:aws:acm:::certificate/1"}],
+                    "AlpnPolicy": ["HTTP2Preferred"],
+                    "DefaultActions": [
+                        {
+                            "Type": "forward",
+                            "TargetGroupArn": TARGETS,
+                            "Order": 1,
+                            "ForwardConfig": {
+                                "TargetGroups": [{"TargetGroupArn": TARGETS, "Weight": 1}],
+                                "TargetGroupStickinessConfig": {"Enabled": False},
+                            },
+                        }
+                    ],
+                }
+            ]
+        },
+    ),
+    Example(
+        "elasticloadbalancing:ModifyRule",
+        {"ruleArn": RULE, "actions": []},
+        {
+            "rules": [
+                {
+                    "ruleArn": RULE,
+                    "priority": "10",
+                    "conditions": [{"field": "path-pattern", "values": ["/admin"], "pathPatternConfig": {"values": ["/admin"]}}],
+                    "actions": [
+                        {
+                            "type": "forward",
+                            "order": 1,
+                            "forwardConfig": {
+                                "targetGroups": [
+                                    {"targetGroupArn": TARGETS, "weight": 1},
+                                    {"targetGroupArn": OTHERS, "weight": 9},
+                                ],
+                                "targetGroupStickinessConfig": {"enabled": True, "durationSeconds": 60},
+                            },
+                        }
+                    ],
+                    "isDefault": False,
+                }
+            ]
+        },
+        "listener-rule",
+        LISTENER,
+        {
+            "Rules": [
+                {
+                    "RuleArn": RULE,
+                    "Priority": "10",
+                    "Conditions": [{"Field": "path-pattern", "Values": ["/admin"], "PathPatternConfig": {"Values": ["/admin"]}}],
+                    "Actions": [
+                        {
+                            "Type": "forward",
+                            "Order": 1,
+                            "ForwardConfig": {
+                                "TargetGroups": [
+                                    {"TargetGroupArn": TARGETS, "Weight": 1},
+                                    {"TargetGroupArn": OTHERS, "Weight": 9},
+                                ],
+                                "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60},
+                            },
+                        }
+                    ],
+                    "IsDefault": False,
+                },
+                {"RuleArn": f"{RULE}0", "Priority": "default", "Conditions": [], "Actions": [], "IsDefault": True},
+            ]
+        },
+        "priority 10",
+    ),
+    Example(
+        "rds:ModifyDBInstance",
+        {"dBInstanceIdentifier": "Shop", "publiclyAccessible": True, "vpcSecurityGroupIds": ["sg-1"], "applyImmediately": True},
+        {"dBInstance": {"dBInstanceIdentifier": "shop", "publiclyAccessible": False}},
+        "database-attribute",
+        "shop",
+        {
+            "DBInstances": [
+                {
+                    "DBInstanceIdentifier": "shop",
+                    "PubliclyAccessible": True,
+                    "VpcSecurityGroups": [
+                        {"VpcSecurityGroupId": "sg-1", "Status": "active"},
+                        {"VpcSecurityGroupId": "sg-2", "Status": "removing"},
+                    ],
+                }
+            ]
+        },
+    ),
+    Example(
+        "lambda:UpdateFunctionConfiguration20150331v2",
+        {
+            "functionName": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pay",
+            "vpcConfig": {"subnetIds": ["subnet-2", "subnet-1"], "securityGroupIds": ["sg-1"]},
+        },
+        {"functionName": "pay"},
+        "function-attribute",
+        "pay",
+        {
+            "FunctionName": "pay",
+            "VpcConfig": {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"], "VpcId": "vpc-1"},
+        },
+        "VpcConfig",
+    ),
+    Example(
+        "route53:ChangeResourceRecordSets",
+        {
+            "hostedZoneId": "Z1",
+            "changeBatch": {
+                "changes": [
+                    {
+                        "action": "CREATE",
+                        "resourceRecordSet": {
+                            "name": "*.Shop.test",
+                            "type": "A",
+                            "tTL": 60,
+                            "resourceRecords": [{"value": "192.0.2.2"}, {"value": "192.0.2.1"}],
+                        },
+                    },
+                    {
+                        "action": "UPSERT",
+                        "resourceRecordSet": {
+                            "name": "www.shop.test.",
+                            "type": "A",
+                            "setIdentifier": "blue",
+                            "weight": 0,
+                            "aliasTarget": {"hostedZoneId": "Z2", "dNSName": "LB.example", "evaluateTargetHealth": False},
+                        },
+                    },
+                ]
+            },
+        },
+        {"changeInfo": {"id": "/change/C1", "status": "PENDING"}},
+        "dns-record",
+        "Z1",
+        {
+            "ResourceRecordSets": [
+                {
+                    "Name": "\\052.shop.test.",
+                    "Type": "A",
+                    "TTL": 60,
+                    "ResourceRecords": [{"Value": "192.0.2.1"}, {"Value": "192.0.2.2"}],
+                },
+                {
+                    "Name": "www.shop.test.",
+                    "Type": "A",
+                    "SetIdentifier": "blue",
+                    "Weight": 0,
+                    "AliasTarget": {"HostedZoneId": "Z2", "DNSName": "lb.example.", "EvaluateTargetHealth": False},
+                },
+            ]
+        },
+        "www.shop.test. A blue",
+        region="global",
+    ),
+]
+
+
+def told(operation: str, request: dict[str, Any], response: dict[str, Any] | None = None, into: Fold | None = None) -> list[Any]:
+    service, name = operation.split(":")
+    one = record(name, service=service, request=request, response=response or {})
+    family = family_for_event(one.operation)
+    assert family is not None
+    return (into or Fold()).read(one, family.writes)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.operation)
+def test_a_record_tells_what_the_read_then_shows(example: Example):
+    written = {entry.key: entry.after for entry in told(example.operation, example.request, example.response)}
+    key = setting(example.kind, example.resource, example.name, example.region)
+    family = family_for_kind(example.kind)
+    shown = {one.key: one.value for one in family.observe(SCOPE, family.read(key), example.answer)}
+    assert written
+    assert {str(one): canonical(value) for one, value in written.items()} == {
+        str(one): canonical(shown.get(one)) for one in written
+    }
+
+
+def change(key: SettingKey, live: Value, wanted: Value, **handles: str) -> list[tuple[str, dict[str, Any]]]:
+    observed = None if live is None else Observed(key, live, handles)
+    answer = family_for_kind(key.kind).change(key, observed, wanted)
+    assert not isinstance(answer, Unrestorable), answer
+    return [(f"{call.service}:{call.operation}", dict(call.parameters)) for call in answer]
+
+
+def test_groups_of_a_balancer_are_set_back_whole():
+    key = setting("load-balancer-attribute", BALANCER, "SecurityGroups")
+    asked = {"LoadBalancerArn": BALANCER, "SecurityGroups": ["sg-1"]}
+    assert change(key, ["sg-9"], ["sg-1"]) == [("elbv2:SetSecurityGroups", asked)]
+    assert change(key, ["sg-1"], ["sg-1"]) == []
+
+
+def test_a_listener_that_was_deleted_comes_back_and_a_changed_one_is_modified():
+    key, value = setting("listener", LISTENER), {"LoadBalancerArn": BALANCER, "Protocol": "HTTP", "Port": 80}
+    assert change(key, None, value) == [("elbv2:CreateListener", value)]
+    modified = {"ListenerArn": LISTENER, "Protocol": "HTTP", "Port": 80}
+    assert change(key, {**value, "Port": 8080}, value) == [("elbv2:ModifyListener", modified)]
+    assert change(key, value, None) == [("elbv2:DeleteListener", {"ListenerArn": LISTENER})]
+
+
+def test_a_rule_is_changed_by_the_arn_that_it_has_now():
+    key, value = setting("listener-rule", LISTENER, "priority 10"), {"Conditions": [], "Actions": []}
+    assert change(key, value, None, RuleArn=RULE) == [("elbv2:DeleteRule", {"RuleArn": RULE})]
+    assert change(key, None, value) == [("elbv2:CreateRule", {"ListenerArn": LISTENER, "Priority": 10, **value})]
+    old = {**value, "Conditions": [{"Field": "host-header"}]}
+    assert change(key, old, value, RuleArn=RULE) == [("elbv2:ModifyRule", {"RuleArn": RULE, **value})]
+
+
+def rule(priority: str, path: str, arn: str = RULE) -> dict[str, Any]:
+    return {"ruleArn": arn, "priority": priority, "conditions": [{"field": "path-pattern", "values": [path]}], "actions": []}
+
+
+def test_a_deleted_rule_is_known_by_what_made_it():
+    fold = Fold()
+    told("elasticloadbalancing:CreateRule", {"listenerArn": LISTENER}, {"rules": [rule("10", "/a")]}, fold)
+    (entry,) = told("elasticloadbalancing:DeleteRule", {"ruleArn": RULE}, None, fold)
+    assert entry.key == setting("listener-rule", LISTENER, "priority 10")
+    assert entry.before["Conditions"] == [{"Field": "path-pattern", "Values": ["/a"]}]
+
+
+def test_a_deleted_rule_that_nothing_made_known_needs_prior_state():
+    (entry,) = told("elasticloadbalancing:DeleteRule", {"ruleArn": RULE})
+    assert entry.key == setting("listener-rule", LISTENER, RULE)
+    assert isinstance(entry.before, Unknown)
+    answer = family_for_kind("listener-rule").change(entry.key, None, {"Conditions": [], "Actions": []})
+    assert isinstance(answer, Unrestorable)
+
+
+def test_rules_that_change_places_are_each_where_they_stand_now():
+    fold, second = Fold(), f"{RULE}2"
+    told("elasticloadbalancing:CreateRule", {}, {"rules": [rule("1", "/a")]}, fold)
+    told("elasticloadbalancing:CreateRule", {}, {"rules": [rule("2", "/b", second)]}, fold)
+    swapped = {"rules": [rule("2", "/a"), rule("1", "/b", second)]}
+    entries = told("elasticloadbalancing:SetRulePriorities", {}, swapped, fold)
+    assert {entry.key.name: entry.after["Conditions"][0]["Values"] for entry in entries} == {
+        "priority 2": ["/a"],
+        "priority 1": ["/b"],
+    }
+    moved = told("elasticloadbalancing:SetRulePriorities", {}, {"rules": [rule("7", "/a")]}, fold)
+    assert [(entry.key.name, entry.after is None) for entry in moved] == [("priority 2", True), ("priority 7", False)]
+
+
+def test_a_deleted_listener_takes_its_rules_along():
+    fold = Fold()
+    told("elasticloadbalancing:CreateRule", {}, {"rules": [rule("10", "/a")]}, fold)
+    entries = told("elasticloadbalancing:DeleteListener", {"listenerArn": LISTENER}, None, fold)
+    assert [(entry.key.kind, entry.after) for entry in entries] == [("listener", None), ("listener-rule", None)]
+
+
+def test_what_else_a_database_or_a_function_is_given_is_never_lost_from_sight():
+    request = {"dBInstanceIdentifier": "shop", "masterUserPassword": "****", "publiclyAccessible": False}
+    entries = told("rds:ModifyDBInstance", request)
+    assert {entry.key.name: isinstance(entry.after, Unknown) for entry in entries} == {
+        "MasterUserPassword": True,
+        "PubliclyAccessible": False,
+    }
+    (entry,) = told(
+        "lambda:UpdateFunctionConfiguration20150331v2", {"functionName": "pay", "timeout": 900}, {"functionName": "pay"}
+    )
+    assert (entry.key.name, isinstance(entry.after, Unknown)) == ("Timeout", True)
+    assert isinstance(family_for_kind(entry.key.kind).change(entry.key, None, 3), Unrestorable)
+
+
+def test_a_database_is_closed_at_once_and_its_opening_is_an_exposure():
+    key = setting("database-attribute", "shop", "PubliclyAccessible")
+    asked = {"DBInstanceIdentifier": "shop", "PubliclyAccessible": False, "ApplyImmediately": True}
+    assert change(key, True, False) == [("rds:ModifyDBInstance", asked)]
+    assert family_for_kind(key.kind).opens(key, True)
+    assert not family_for_kind(key.kind).opens(key, False)
+
+
+def test_a_function_that_stood_outside_leaves_the_vpc_again():
+    key = setting("function-attribute", "pay", "VpcConfig")
+    outside: dict[str, list[str]] = {"SubnetIds": [], "SecurityGroupIds": []}
+    inside = {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    assert change(key, inside, outside) == [("lambda:UpdateFunctionConfiguration", {"FunctionName": "pay", "VpcConfig": outside})]
+
+
+def dns(action: str, value: str) -> dict[str, Any]:
+    told = {"name": "www.shop.test", "type": "A", "tTL": 60, "resourceRecords": [{"value": value}]}
+    return {"hostedZoneId": "/hostedzone/Z1", "changeBatch": {"changes": [{"action": action, "resourceRecordSet": told}]}}
+
+
+def test_a_deleted_name_proves_what_it_said_and_a_made_one_that_it_was_not_there():
+    key = setting("dns-record", "Z1", "www.shop.test. A", region="global")
+    value = {"TTL": 60, "ResourceRecords": ["192.0.2.1"]}
+    (deleted,) = told("route53:ChangeResourceRecordSets", dns("DELETE", "192.0.2.1"))
+    (made,) = told("route53:ChangeResourceRecordSets", dns("CREATE", "192.0.2.1"))
+    (replaced,) = told("route53:ChangeResourceRecordSets", dns("UPSERT", "192.0.2.1"))
+    assert (deleted.key, deleted.before, deleted.after) == (key, value, None)
+    assert (made.before, made.after) == (None, value)
+    assert isinstance(replaced.before, Unknown)
+
+
+@pytest.mark.parametrize(("live", "wanted", "action"), [(None, "1", "CREATE"), ("1", None, "DELETE"), ("1", "2", "UPSERT")])
+def test_a_name_is_brought_back_by_the_action_that_fits(live: str | None, wanted: str | None, action: str):
+    key = setting("dns-record", "Z1", "www.shop.test. A", region="global")
+
+    def value(last: str | None) -> Value:
+        return last and {"TTL": 60, "ResourceRecords": [f"192.0.2.{last}"]}
+
+    ((operation, parameters),) = change(key, value(live), value(wanted))
+    (asked,) = parameters["ChangeBatch"]["Changes"]
+    assert operation == "route53:ChangeResourceRecordSets"
+    assert asked == {
+        "Action": action,
+        "ResourceRecordSet": {
+            "Name": "www.shop.test.",
+            "Type": "A",
+            "TTL": 60,
+            "ResourceRecords": [{"Value": f"192.0.2.{wanted or live}"}],
+        },
+    }
