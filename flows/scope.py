@@ -17,6 +17,7 @@ from incident.family import Scope
 from incident.investigation import Investigation, investigate
 from incident.ledger import Kind
 from incident.record import Record
+from incident.resources.identity import GLOBAL
 from incident.settings import SettingKey
 from incident.words import counted
 from tasks.aws import principal_of
@@ -42,7 +43,7 @@ async def scope(incident: str, round_: int = 1) -> str:
     own = {await in_thread(case.hands.aws.own_principal, account) for account in {place.account for place in touched}}
     kept = [record for record in everyone if principal_of(record.identity.arn) not in own]
     about = "every record on what the actor changed, other people's included, without our own calls"
-    case.hands.evidence.keep_json(incident, f"records/look-{round_}.json", [dict(record.raw) for record in kept], about)
+    case.hands.evidence.keep_first_json(incident, f"records/look-{round_}.json", [dict(record.raw) for record in kept], about)
     _keep_gaps(case, round_, answers)
     await in_thread(_ask_config, case, round_)
     found = await in_thread(investigation, case, round_)
@@ -142,7 +143,8 @@ def _from_records(case: Case, round_: int, more: Sequence[Prior]) -> Investigati
     stored = {(place.account, place.region): baseline for place, baseline in found.items() if baseline}
 
     def swept_at(key: SettingKey) -> datetime | None:
-        baseline = stored.get((key.account, key.region))
+        # What is in no region is swept from the home region.
+        baseline = stored.get((key.account, case.hands.aws.config.home_region if key.region == GLOBAL else key.region))
         return baseline.at if baseline and key.kind in baseline.covered else None
 
     priors = [prior for baseline in stored.values() for prior in baseline.settings]

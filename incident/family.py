@@ -92,6 +92,7 @@ class Family:
         rank: a kind's place in a teardown, which runs in rising order; creation runs in falling order.
         implies: what AWS makes along with a resource, as the settings it has from its first moment.
         details: further reads for one listed resource, where no read lists them for all.
+        home_only: its service is global and answers the same in every region, so that only the home region asks it.
     """
 
     kinds: tuple[str, ...]
@@ -107,3 +108,4 @@ class Family:
     rank: Mapping[str, int] = field(default_factory=dict[str, int])
     implies: Callable[[SettingKey, Value], Iterable[tuple[SettingKey, Value]]] = lambda key, value: ()
     details: Callable[[SettingKey], Iterable[Read]] = lambda key: ()
+    home_only: bool = False

@@ -118,14 +118,15 @@ class Aws:
             return
         rule = client.get_paginator(method)._pagination_cfg
         parameters = dict(read.parameters)
-        sent, given = _first(rule["input_token"]), _first(rule["output_token"])
+        tokens = dict(zip(_listed(rule["input_token"]), _listed(rule["output_token"]), strict=True))
         while True:
             page = self.call(scope.account, scope.region, read.service, read.operation, parameters)
             yield page
-            token = page.get(given.split(" || ")[0])
-            if not token:
+            given = {sent: page.get(name.split(" || ")[0]) for sent, name in tokens.items()}
+            if not any(given.values()):
                 return
-            parameters[sent] = token
+            asked = {name: value for name, value in parameters.items() if name not in tokens}
+            parameters = asked | {name: value for name, value in given.items() if value}
 
     def regions(self, account: str) -> Regions:
         """The account's regions, enabled and not.
@@ -232,5 +233,5 @@ def _one_line(value: object) -> str:
     return " ".join(str(value).split())[:300]
 
 
-def _first(token: str | list[str]) -> str:
-    return token if isinstance(token, str) else token[0]
+def _listed(token: str | list[str]) -> list[str]:
+    return [token] if isinstance(token, str) else token

@@ -44,6 +44,8 @@ def sweep_region(aws: Aws, scope: Scope, at: datetime) -> Swept:
     found: list[Observed] = []
     failed: dict[str, str] = {}
     for family in network.FAMILIES:
+        if family.home_only and scope.region != aws.config.home_region:
+            continue
         for read in family.inventory:
             try:
                 found.extend(_with_details(aws, family, scope, read))
@@ -53,13 +55,17 @@ def sweep_region(aws: Aws, scope: Scope, at: datetime) -> Swept:
 
 
 def _with_details(aws: Aws, family: Family, scope: Scope, read: Read) -> list[Observed]:
-    """What one listing shows, and what only a read of each listed resource shows."""
-    listed = [observed for page in aws.read_all(scope, read) for observed in family.observe(scope, read, page)]
-    # A deleted prefix list is still listed; its entries cannot be read any more.
-    standing = [observed.key for observed in listed if not observed.key.name and observed.value is not None]
-    further = [detail for key in standing for detail in family.details(key)]
-    pages = ((detail, page) for detail in further for page in aws.read_all(scope, detail))
-    return listed + [observed for detail, page in pages for observed in family.observe(scope, detail, page)]
+    """What one listing shows, and what only a read of each listed resource shows, however deep."""
+    found: list[Observed] = []
+    waiting = [read]
+    while waiting:
+        asked = waiting.pop(0)
+        listed = [observed for page in aws.read_all(scope, asked) for observed in family.observe(scope, asked, page)]
+        # A deleted prefix list is still listed; its entries cannot be read any more.
+        standing = [observed.key for observed in listed if not observed.key.name and observed.value is not None]
+        waiting += [detail for key in standing for detail in family.details(key)]
+        found += listed
+    return found
 
 
 class Baselines:

@@ -101,8 +101,13 @@ def family(
     observers: Mapping[str, Observer],
     inventory: Iterable[str | Read],
     absent_codes: Iterable[str] = (),
+    service: str = "ec2",
+    home_only: bool = False,
 ) -> Family:
-    """A family of EC2's: `readers` by event name, `observers` by read operation, `inventory` the reads that list everything."""
+    """A family of one service's, by the name that records have for it.
+
+    `readers` are by event name, `observers` by read operation, and `inventory` are the reads that list everything.
+    """
     by_name = {kind.name: kind for kind in kinds}
 
     def writes(record: Record, known: Known) -> Iterable[Write]:
@@ -113,7 +118,7 @@ def family(
 
     return Family(
         kinds=tuple(by_name),
-        events=frozenset(f"ec2:{name}" for name in readers),
+        events=frozenset(f"{service}:{name}" for name in readers),
         writes=writes,
         inventory=tuple(read if isinstance(read, Read) else listing(read) for read in inventory),
         read=lambda key: by_name[key.kind].read(key),
@@ -126,6 +131,7 @@ def family(
         implies=lambda key, value: by_name[key.kind].implies(key, value) if value is not None else (),
         # A read may show settings of other families as well, which have no further reads here.
         details=lambda key: by_name[key.kind].details(key) if key.kind in by_name else (),
+        home_only=home_only,
     )
 
 

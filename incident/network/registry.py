@@ -8,11 +8,15 @@ from enum import StrEnum
 from incident.family import Family
 from incident.network.address import ADDRESSES
 from incident.network.block_public_access import BLOCK_PUBLIC_ACCESS
+from incident.network.database import DATABASES
 from incident.network.dhcp_options import DHCP_OPTIONS
+from incident.network.dns_record import DNS_RECORDS
 from incident.network.endpoint_service import ENDPOINT_SERVICES
 from incident.network.flow_log import FLOW_LOGS
+from incident.network.function import FUNCTIONS
 from incident.network.instance import INSTANCES
 from incident.network.internet_gateway import INTERNET_GATEWAYS
+from incident.network.load_balancer import LOAD_BALANCERS
 from incident.network.nat_gateway import NAT_GATEWAYS
 from incident.network.network_acl import NETWORK_ACLS
 from incident.network.network_interface import NETWORK_INTERFACES
@@ -54,6 +58,10 @@ FAMILIES: tuple[Family, ...] = (
     TRANSIT_GATEWAY_ROUTES,
     TRAFFIC_MIRRORS,
     BLOCK_PUBLIC_ACCESS,
+    LOAD_BALANCERS,
+    DATABASES,
+    FUNCTIONS,
+    DNS_RECORDS,
     TAGS,
 )
 

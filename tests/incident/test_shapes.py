@@ -17,7 +17,7 @@ from incident.network.registry import FAMILIES
 from incident.network.values import cidr, document, flag, identifiers, is_world, items, text, whole
 
 EC2 = botocore.session.get_session().get_service_model("ec2")
-UNDERSTOOD = sorted({event.removeprefix("ec2:") for family in FAMILIES for event in family.events})
+UNDERSTOOD = sorted({event.removeprefix("ec2:") for family in FAMILIES for event in family.events if event.startswith("ec2:")})
 
 
 def asked(request: dict[str, Any]) -> dict[str, Any]:
