@@ -58,8 +58,12 @@ def _with_details(aws: Aws, family: Family, scope: Scope, read: Read) -> list[Ob
     """What one listing shows, and what only a read of each listed resource shows, however deep."""
     found: list[Observed] = []
     waiting = [read]
+    done: set[str] = set()
     while waiting:
-        asked = waiting.pop(0)
+        asked = waiting.pop()
+        if f"{asked}" in done:
+            continue
+        done.add(f"{asked}")
         listed = [observed for page in aws.read_all(scope, asked) for observed in family.observe(scope, asked, page)]
         # A deleted prefix list is still listed; its entries cannot be read any more.
         standing = [observed.key for observed in listed if not observed.key.name and observed.value is not None]
