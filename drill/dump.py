@@ -139,7 +139,42 @@ def _region(url: str, account: str, region: str) -> dict[str, list[Item]]:
         routes = _all(ec2, "search_transit_gateway_routes", "Routes", TransitGatewayRouteTableId=ident, Filters=everything)
         table["Routes"] = in_order(routes)
     out["functions"] = in_order(_all(_client(url, "lambda", account, region), "list_functions", "Functions"))
+    out["function_networks"] = [
+        {"FunctionName": function["FunctionName"], **_chosen(function.get("VpcConfig") or {}, "SubnetIds", "SecurityGroupIds")}
+        for function in out["functions"]
+    ]
+    databases = _all(_client(url, "rds", account, region), "describe_db_instances", "DBInstances")
+    out["databases"] = in_order(_database(database) for database in databases)
+    elb = _client(url, "elbv2", account, region)
+    out["load_balancers"] = in_order(_all(elb, "describe_load_balancers", "LoadBalancers"))
+    out["listeners"] = in_order(listener for balancer in out["load_balancers"] for listener in _listeners(elb, balancer))
+    # Route 53 is in no region; what is there is shown where its calls are recorded.
+    out["hosted_zones"] = _zones(_client(url, "route53", account, region)) if region == HOME_REGION else []
     return out
+
+
+def _chosen(item: Item, *names: str) -> Item:
+    return {name: item[name] for name in names if name in item}
+
+
+def _database(item: Item) -> Item:
+    groups = sorted(group["VpcSecurityGroupId"] for group in item.get("VpcSecurityGroups", []))
+    return {**_chosen(item, "DBInstanceIdentifier", "PubliclyAccessible"), "VpcSecurityGroupIds": groups}
+
+
+def _listeners(elb: Any, balancer: Item) -> list[Item]:
+    listeners = _all(elb, "describe_listeners", "Listeners", LoadBalancerArn=balancer["LoadBalancerArn"])
+    for listener in listeners:
+        rules = _all(elb, "describe_rules", "Rules", ListenerArn=listener["ListenerArn"])
+        listener["Rules"] = in_order(_chosen(rule, "Priority", "Conditions", "Actions") for rule in rules)
+    return listeners
+
+
+def _zones(dns: Any) -> list[Item]:
+    zones = _all(dns, "list_hosted_zones", "HostedZones")
+    for zone in zones:
+        zone["Records"] = in_order(_all(dns, "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone["Id"]))
+    return in_order(_chosen(zone, "Id", "Name", "Records") for zone in zones)
 
 
 def _vpc_attribute(ec2: Any, vpc: str, attribute: str) -> bool:
