@@ -1,0 +1,62 @@
+"""A sweep of everything: global services once, details of details, and every page's every token."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from drill.aws.range import Range, RangeConfig
+from incident.families import FAMILIES
+from incident.family import Read, Scope
+from tasks.aws import Aws
+from tasks.baseline import sweep_region
+from tasks.config import AwsConfig
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    with Range(RangeConfig(regions=("us-east-1", "eu-central-1"))) as running:
+        keys = running.responder()
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret)
+        monkeypatch.setenv("AWS_SESSION_TOKEN", keys.token)
+        yield Aws(AwsConfig(accounts=(running.account,), endpoint_url=running.url))
+
+
+def change(name: str, kind: str = "A") -> dict:
+    value = "192.0.2.1" if kind == "A" else '"text"'
+    return {"Action": "CREATE", "ResourceRecordSet": {"Name": name, "Type": kind, "TTL": 60, "ResourceRecords": [{"Value": value}]}}
+
+
+def test_dns_is_swept_from_the_home_region_only_and_is_in_no_region(aws):
+    (account,) = aws.config.accounts
+    dns = aws.client(account, "us-east-1", "route53")
+    zone = dns.create_hosted_zone(Name="shop.example", CallerReference="1")["HostedZone"]["Id"]
+    dns.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change("www.shop.example")]})
+    now = datetime.now(UTC)
+
+    home, other = (sweep_region(aws, Scope(account, region), now) for region in ("us-east-1", "eu-central-1"))
+
+    assert (home.failed, other.failed) == ({}, {})
+    shown = {(one.key.region, one.key.name) for one in home.settings if one.key.kind == "dns-record"}
+    assert ("global", "www.shop.example. A") in shown
+    assert [one for one in other.settings if one.key.kind in ("dns-record", "hosted-zone")] == []
+
+
+def test_pages_that_break_between_records_of_one_name_are_all_read(aws):
+    (account,) = aws.config.accounts
+    dns = aws.client(account, "us-east-1", "route53")
+    zone = dns.create_hosted_zone(Name="shop.example", CallerReference="1")["HostedZone"]["Id"]
+    names = [("a.shop.example", "A"), ("a.shop.example", "TXT"), ("b.shop.example", "A"), ("c.shop.example", "TXT")]
+    dns.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change(*one) for one in names]})
+    read = Read("route53", "ListResourceRecordSets", {"HostedZoneId": zone, "MaxItems": "1"})
+
+    pages = list(aws.read_all(Scope(account, "us-east-1"), read))
+
+    shown = [(one["Name"], one["Type"]) for page in pages for one in page["ResourceRecordSets"]]
+    assert shown[2:] == [(f"{name}.", kind) for name, kind in names]
+
+
+def test_only_global_services_are_asked_in_the_home_region_alone():
+    assert {read.service for family in FAMILIES if family.home_only for read in family.inventory} == {"route53"}
