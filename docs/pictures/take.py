@@ -21,7 +21,6 @@ def visit(addresses: dict[str, str]) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 1100})
         _take(page, addresses["report"], "report.png")
-        _take(page, addresses["Prefect run"], "prefect-run.png")
         page.goto(addresses["Slack page"])
         page.get_by_text("View thread").first.click()
         page.get_by_text("Decision needed").first.wait_for()
