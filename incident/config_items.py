@@ -56,6 +56,11 @@ class ItemType:
     of_others: tuple[str, ...] = ()
     prefix: str = ""
 
+    @property
+    def tagged(self) -> bool:
+        """Whether the resource's tags are settings: those of EC2 are."""
+        return self.name.startswith("AWS::EC2::")
+
 
 def _plain(name: str, operation: str, prefix: str, *whole: str, **more: tuple[str, ...]) -> ItemType:
     """A type that one describe call of EC2 shows; `operation` is what it lists."""
@@ -127,6 +132,27 @@ _TYPES = (
     _plain("AWS::EC2::CustomerGateway", "CustomerGateways", "cgw-", "customer-gateway"),
     _plain("AWS::EC2::VPNGateway", "VpnGateways", "vgw-", "vpn-gateway", "vpn-gateway-attachment"),
     _plain("AWS::EC2::VPNConnection", "VpnConnections", "vpn-", "vpn-connection", "vpn-connection-route"),
+    _plain(
+        "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        "LoadBalancers",
+        "arn:",
+        "load-balancer",
+        partly=("load-balancer-attribute",),
+    ),
+    _plain("AWS::ElasticLoadBalancingV2::Listener", "Listeners", "arn:", "listener"),
+    # Config calls a database by an id that no record names.
+    ItemType(
+        "AWS::RDS::DBInstance",
+        (Shown("database", "DescribeDBInstances", "DBInstances"),),
+        (),
+        of_others=("database", "database-attribute"),
+    ),
+    ItemType(
+        "AWS::Lambda::Function",
+        (Shown("function", "ListFunctions", "Functions"),),
+        ("function",),
+        partly=("function-attribute",),
+    ),
 )
 
 ITEM_TYPES: Mapping[str, ItemType] = {kind.name: kind for kind in _TYPES}
@@ -147,8 +173,8 @@ def question_about(key: SettingKey) -> Question | None:
     for kind in _TYPES:
         if key.kind in kind.of_others:
             return Question(scope, kind.name)
-        owns = key.kind in (*kind.whole, *kind.partly, TAG)
-        if owns and kind.prefix and key.resource.startswith(kind.prefix):
+        owns = key.kind in (*kind.whole, *kind.partly) or (key.kind == TAG and kind.tagged)
+        if owns and key.resource.startswith(kind.prefix):
             return Question(scope, kind.name, key.resource)
     return None
 
@@ -198,7 +224,8 @@ def prior_values(item: JsonObject, scope: Scope | None = None) -> list[Prior]:
     if status in _DELETED:
         gone = [Observed(SettingKey(*_of(place), name, _resource(item)), None) for name in kind.whole[:1]]
         return [(one.key, PriorValue(None, at, Source.CONFIG)) for one in gone]
-    shown = {one.key: one for one in (*_observed(kind, place, item), *_tags(place, item))}
+    tags = _tags(place, item) if kind.tagged else ()
+    shown = {one.key: one for one in (*_observed(kind, place, item), *tags)}
     return [(key, PriorValue(one.value, at, Source.CONFIG, one.aliases)) for key, one in shown.items()]
 
 
@@ -229,7 +256,8 @@ def _absent(item: JsonObject, shown: set[SettingKey], wanted: Iterable[SettingKe
     if kind is None or status not in _DELETED | _RECORDED:
         return
     place, at = _scope(item, scope), captured_at(item)
-    complete = {*kind.whole, TAG, *(kind.partly if status in _DELETED else ())}
+    tags = (TAG,) if kind.tagged else ()
+    complete = {*kind.whole, *tags, *(kind.partly if status in _DELETED else ())}
     for key in wanted:
         if key[:2] == _of(place) and key.resource == _resource(item) and key.kind in complete and key not in shown:
             yield key, PriorValue(None, at, Source.CONFIG)

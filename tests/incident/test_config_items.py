@@ -178,12 +178,34 @@ def test_whose_history_tells_a_setting():
     assert question_about(setting("route-table-association", "rtbassoc-1")) == Question(here, "AWS::EC2::RouteTable")
     assert question_about(setting("network-interface-attribute", "i-1", "Groups")) == Question(here, "AWS::EC2::Instance", "i-1")
     assert question_about(setting("vpc-block-public-access", ACCOUNT)) is None
+    balancer = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/app/web/0a1b"
+    asked = Question(here, "AWS::ElasticLoadBalancingV2::LoadBalancer", balancer)
+    assert question_about(setting("load-balancer-attribute", balancer, "SecurityGroups")) == asked
+    assert question_about(setting("function-attribute", "pay", "VpcConfig")) == Question(here, "AWS::Lambda::Function", "pay")
+    assert question_about(setting("database-attribute", "shop", "PubliclyAccessible")) == Question(here, "AWS::RDS::DBInstance")
+    assert question_about(setting("tag", "fn", "Name")) is None
 
 
 def test_every_kind_that_an_item_tells_is_a_familys():
     known = {kind for family in FAMILIES for kind in family.kinds}
     for kind in ITEM_TYPES.values():
         assert {*kind.whole, *kind.partly, *kind.of_others} <= known, kind.name
+
+
+def test_a_database_is_told_under_the_name_that_records_have_for_it():
+    told_of = {"dBInstanceIdentifier": "shop", "publiclyAccessible": False, "vpcSecurityGroups": [{"vpcSecurityGroupId": "sg-1"}]}
+    one = {**item("", "db-ABC", told_of, tags={"Name": "shop"}), "resourceType": "AWS::RDS::DBInstance"}
+    shown = {key: prior.value for key, prior in prior_values(one)}
+    assert shown[setting("database-attribute", "shop", "PubliclyAccessible")] is False
+    assert shown[setting("database-attribute", "shop", "VpcSecurityGroupIds")] == ["sg-1"]
+    assert {key.resource for key in shown} == {"shop"}
+
+
+def test_a_function_is_told_with_its_vpc():
+    told_of = {"functionName": "pay", "vpcConfig": {"subnetIds": ["subnet-1"], "securityGroupIds": ["sg-1"]}}
+    one = {**item("", "pay", told_of), "resourceType": "AWS::Lambda::Function"}
+    shown = {key: prior.value for key, prior in prior_values(one)}
+    assert shown[setting("function-attribute", "pay", "VpcConfig")] == {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
 
 
 # --- real items ---------------------------------------------------------------------------------------------------------------
@@ -211,7 +233,7 @@ def test_a_real_item_tells_what_the_describe_call_would_have_shown():
         configuration = one["configuration"]
         configuration = json.loads(configuration) if isinstance(configuration, str) else configuration
         answer = {kind.shown[0].listed: [as_boto3(configuration)]}
-        scope = Scope(one["accountId"], prior_values(one)[0][0].region)
+        scope = Scope(*prior_values(one)[0][0][:2])
         family = family_for_kind(kind.shown[0].kind)
         shown = {seen.key: seen.value for seen in family.observe(scope, Read("ec2", kind.shown[0].operation), answer)}
         found = {key: prior.value for key, prior in prior_values(one) if key.kind != "tag"}
