@@ -279,6 +279,8 @@ def make(world: World, what: str, pick: int) -> None:
         made = actor.create_vpc_peering_connection(VpcId=world.vpc, PeerVpcId=world.peer)["VpcPeeringConnection"]
         actor.accept_vpc_peering_connection(VpcPeeringConnectionId=made["VpcPeeringConnectionId"])
     elif what == "nat":
+        if world.network.ec2.describe_addresses(AllocationIds=[world.address])["Addresses"][0].get("AssociationId"):
+            raise NothingToChange  # AWS refuses an address that is in use, and the range does not
         actor.create_nat_gateway(SubnetId=world.subnets[pick], AllocationId=world.address)
     elif what == "prefix list":
         entries = [{"Cidr": "198.51.100.0/24", "Description": "new"}]
