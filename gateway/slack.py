@@ -1,36 +1,46 @@
-"""Slack's door: a click counts only if Slack signed it, once, from a full member of our own workspace.
-
-https://docs.slack.dev/authentication/verifying-requests-from-slack/
-"""
+"""Slack's door: a click counts only if Slack signed it, once, from a full member of our own workspace."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import asyncio
 import logging
 import re
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from aiohttp import ClientError
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway.slack_dialog import CALLBACK, CODE_BLOCK, answers_in, asked_by, dialog
-from tasks.slack import SlackUnavailable
+from gateway.slack_dialog import (
+    CALLBACK,
+    CODE_BLOCK,
+    REASON_BLOCK,
+    AskedBy,
+    Given,
+    Place,
+    answers_in,
+    asked_by,
+    dialog,
+    place_in,
+    place_of,
+)
+from gateway.slack_guard import Recent, SignatureGuard, bounded_body, with_body
 
-OLDEST_SECONDS = 300
-_LARGEST_BODY = 512 * 1024
-_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+_ANSWER_SECONDS = 2.3
+"""Of the three that Slack waits; what takes longer is told in a whisper."""
+_CALL_SECONDS = 2
+_TROUBLES = (SlackClientError, ClientError, OSError)
 _log = logging.getLogger("countermand.slack")
 Payload = dict[str, Any]
+Acknowledge = Callable[..., Awaitable[Any]]
 
 
 class ApprovalClicks(Protocol):
@@ -54,15 +64,21 @@ def slack_app(decisions: ApprovalClicks, *, signing_secret: str, bot_token: str,
     guard = SignatureGuard(signing_secret)
 
     async def events(request: Request) -> Response:
-        refused = await guard.refusal(request)
-        return refused if refused is not None else await handler.handle(request)
+        try:
+            body = await bounded_body(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if body is None:
+            return PlainTextResponse("too large", 413)
+        refused = guard.refusal(request.headers, body)
+        return refused if refused is not None else await handler.handle(with_body(request, body))
 
     return Starlette(routes=[Route("/events", events, methods=["POST"])])
 
 
 def bolt_app(decisions: ApprovalClicks, *, signing_secret: str, bot_token: str, team: str, base_url: str) -> AsyncApp:
     """The listeners, the same for HTTP and for Socket Mode."""
-    client = AsyncWebClient(token=bot_token, base_url=base_url, retry_handlers=[])
+    client = AsyncWebClient(token=bot_token, base_url=base_url, timeout=_CALL_SECONDS, retry_handlers=[])
     app = AsyncApp(signing_secret=signing_secret, client=client, name="countermand")
     listeners = _Listeners(decisions, client, team)
     app.action(re.compile("countermand_(approve|reject)"))(listeners.clicked)
@@ -74,71 +90,79 @@ async def run_socket_mode(app: AsyncApp, app_token: str) -> None:
     """Serve the listeners over Socket Mode, which needs no door to the outside; runs until cancelled."""
     from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
-    await AsyncSocketModeHandler(app, app_token).start_async()
-
-
-class SignatureGuard:
-    """Refuses what Slack did not sign, what is old, and what was seen before, ahead of bolt.
-
-    Bolt answers 500 to a timestamp that is no number and to a signature that is not ASCII, and runs a replay again.
-    """
-
-    def __init__(self, signing_secret: str, clock: Callable[[], float] = time.time) -> None:
-        self._secret, self._clock = signing_secret.encode(), clock
-        self._seen: dict[bytes, float] = {}
-
-    async def refusal(self, request: Request) -> Response | None:
-        """The answer to a request that goes no further, or nothing."""
-        if int(request.headers.get("content-length") or 0) > _LARGEST_BODY:
-            return PlainTextResponse("too large", 413)
-        body = await request.body()
-        stamp = request.headers.get("x-slack-request-timestamp", "")
-        signature = request.headers.get("x-slack-signature", "").encode("latin-1", "replace")
-        now = self._clock()
-        if not _TIMESTAMP.fullmatch(stamp) or abs(now - int(stamp)) > OLDEST_SECONDS:
-            return PlainTextResponse("the timestamp is missing or old", 401)
-        expected = b"v0=" + hmac.new(self._secret, b"v0:" + stamp.encode() + b":" + body, hashlib.sha256).hexdigest().encode()
-        if not hmac.compare_digest(expected, signature):
-            return PlainTextResponse("the signature is wrong", 401)
-        # The first answer may have been lost, so Slack gets the same: taken, and nothing more happens.
-        return Response(status_code=200) if self._was_seen(expected, now) else None
-
-    def _was_seen(self, signature: bytes, now: float) -> bool:
-        self._seen = {known: at for known, at in self._seen.items() if now - at <= 2 * OLDEST_SECONDS}
-        if signature in self._seen:
-            return True
-        self._seen[signature] = now
-        return False
+    # It connects again by itself whenever the connection is lost.
+    handler = AsyncSocketModeHandler(app, app_token)
+    try:
+        await handler.connect_async()
+        await asyncio.Event().wait()
+    finally:
+        await handler.close_async()
 
 
 class _Listeners:
     def __init__(self, decisions: ApprovalClicks, client: AsyncWebClient, team: str) -> None:
         self._decisions, self._client, self._team = decisions, client, team
+        self._recent = Recent()
+        self._under_way: set[asyncio.Task[str]] = set()
 
-    async def clicked(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
+    async def clicked(self, ack: Acknowledge, body: Payload) -> None:
         """A button: open the dialog that repeats the facts and asks for the code."""
         await ack()
-        asked = asked_by(body)
+        if self._again(body):
+            return
+        asked, place = asked_by(body), place_of(body)
         if asked is None:
-            await self._whisper(body, "This button carries nothing that Countermand knows; open the newest message.")
+            await self._whisper(body, place, "This button carries nothing that Countermand knows; open the newest message.")
             return
-        refused = await self._stranger(body)
-        if refused:
-            await self._whisper(body, refused)
-            return
-        facts = await self._decisions.describe(asked.approval)
-        try:
-            await self._client.views_open(trigger_id=str(body.get("trigger_id", "")), view=dialog(asked, facts))
-        except (SlackClientError, OSError) as error:
-            _log.warning("the dialog did not open: %s", type(error).__name__)
-            await self._whisper(body, "The dialog did not open; press the button again.")
+        problem = await self._stranger(body) or await self._opened(body, asked, place)
+        if problem:
+            await self._whisper(body, place, problem)
 
-    async def submitted(self, ack: Callable[..., Awaitable[Any]], body: Payload, view: Payload) -> None:
-        """The dialog: take the decision, or say beside the field why it does not count."""
+    async def submitted(self, ack: Acknowledge, body: Payload, view: Payload) -> None:
+        """The dialog: take the decision, or say beside the field why it does not count.
+
+        A decision that takes longer than Slack waits goes on: the dialog closes, and its outcome is whispered.
+        """
+        if self._again(body):
+            await ack()
+            return
         asked, given = answers_in(view)
-        problem = await self._stranger(body)
-        if not problem:
-            said = await self._decisions.decide(
+        if asked.decision == "reject" and not given.reason:
+            await ack(response_action="errors", errors={REASON_BLOCK: "Say why; it stands in the report."})
+            return
+        work = asyncio.create_task(self._decided(body, asked, given))
+        self._under_way.add(work)
+        work.add_done_callback(self._under_way.discard)
+        await asyncio.wait({work}, timeout=_ANSWER_SECONDS)
+        if work.done() and work.result().startswith("error: "):
+            await ack(response_action="errors", errors={CODE_BLOCK: _shown(work.result())[:150]})
+            return
+        await ack()
+        await self._whisper(body, place_in(view), _shown(await work))
+
+    def _again(self, body: Payload) -> bool:
+        """Whether Slack delivered this very act before, which may happen over a socket; a trigger id names one act."""
+        trigger = str(body.get("trigger_id") or "")
+        return bool(trigger) and self._recent.again(trigger)
+
+    async def _opened(self, body: Payload, asked: AskedBy, place: Place) -> str:
+        """Why the dialog did not open, or nothing."""
+        try:
+            facts = await self._decisions.describe(asked.approval)
+            await self._client.views_open(trigger_id=str(body.get("trigger_id", "")), view=dialog(asked, facts, place))
+        except Exception as error:
+            # Whatever it was, the person who clicked must not be left waiting for a dialog.
+            _log.warning("the dialog did not open: %s", type(error).__name__)
+            return "The dialog did not open; press the button again."
+        return ""
+
+    async def _decided(self, body: Payload, asked: AskedBy, given: Given) -> str:
+        """What came of a decision; begins with `error: ` where it does not count."""
+        stranger = await self._stranger(body)
+        if stranger:
+            return f"error: {stranger}"
+        try:
+            return await self._decisions.decide(
                 team=_id(body, "team"),
                 user=_id(body, "user"),
                 surface="slack",
@@ -148,11 +172,10 @@ class _Listeners:
                 reason=given.reason,
                 code=given.code,
             )
-            problem = said.removeprefix("error: ") if said.startswith("error: ") else ""
-        if problem:
-            await ack(response_action="errors", errors={CODE_BLOCK: problem[:150]})
-        else:
-            await ack()
+        except Exception:
+            # Silence would look like consent to whoever answered.
+            _log.exception("a decision could not be taken")
+            return "error: Your answer could not be recorded; try again, or answer in Prefect."
 
     async def _stranger(self, body: Payload) -> str:
         """Why this person may not decide, whatever the roster says: another workspace, a guest, somebody who left."""
@@ -161,19 +184,25 @@ class _Listeners:
             return "Only members of this workspace decide here."
         try:
             info = (await self._client.users_info(user=_id(body, "user")))["user"]
-        except (SlackClientError, OSError, SlackUnavailable):
+        except _TROUBLES:
             return "Slack does not say who you are just now; try again, or answer in Prefect."
         barred = ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted", "is_bot")
         if any(info.get(name) for name in barred) or str(info.get("team_id") or "") != self._team:
             return "Guests and people of other workspaces do not decide here."
         return ""
 
-    async def _whisper(self, body: Payload, text: str) -> None:
-        channel = str((body.get("channel") or {}).get("id") or "")
+    async def _whisper(self, body: Payload, place: Place, text: str) -> None:
+        """Tell whoever acted, and nobody else, where they acted."""
         try:
-            await self._client.chat_postEphemeral(channel=channel, user=_id(body, "user"), text=text)
-        except (SlackClientError, OSError) as error:
+            await self._client.chat_postEphemeral(
+                channel=place.channel, user=_id(body, "user"), text=text, thread_ts=place.thread or None
+            )
+        except _TROUBLES as error:
             _log.warning("nobody could be told that %s (%s)", text, type(error).__name__)
+
+
+def _shown(said: str) -> str:
+    return said.removeprefix("error: ")
 
 
 def _id(body: Payload, what: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 CALLBACK = "countermand_decision"
@@ -11,6 +11,7 @@ CODE_BLOCK = "code"
 REASON_BLOCK = "reason"
 _INPUT = "value"
 _LONGEST = 400
+_LONGEST_ID = 64
 _FACTS_LIMIT = 2900
 
 Payload = dict[str, Any]
@@ -23,6 +24,14 @@ class AskedBy:
     approval: str
     digest: str
     decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody acted: a channel, and the thread in it."""
+
+    channel: str
+    thread: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,22 @@ def asked_by(body: Payload) -> AskedBy | None:
     return _asked(str(action.get("value", "")), decision)
 
 
+def place_of(body: Payload) -> Place:
+    """Where a button was clicked."""
+    threads = ((body.get(name) or {}).get("thread_ts") for name in ("container", "message"))
+    return _place((body.get("channel") or {}).get("id"), next(filter(None, threads), ""))
+
+
+def place_in(view: Payload) -> Place:
+    """Where the button was that opened a dialog."""
+    told = _told(view.get("private_metadata"))
+    return _place(told.get("channel"), told.get("thread"))
+
+
+def _place(channel: object, thread: object) -> Place:
+    return Place(str(channel or "")[:_LONGEST_ID], str(thread or "")[:_LONGEST_ID])
+
+
 def answers_in(view: Payload) -> tuple[AskedBy, Given]:
     """What a submitted dialog says; empty where it says nothing, which no question answers to."""
     asked = _asked(str(view.get("private_metadata", "")), "") or AskedBy("", "", "")
@@ -48,12 +73,18 @@ def answers_in(view: Payload) -> tuple[AskedBy, Given]:
     return asked, Given(reason=_value(values, REASON_BLOCK, 1000), code=_value(values, CODE_BLOCK, 12))
 
 
-def _asked(text: str, decision: str) -> AskedBy | None:
+def _told(text: object) -> Payload:
+    """The object that a button or a dialog carries; an empty one where it carries none."""
     try:
-        told = json.loads(text)
+        told = json.loads(str(text))
     except (ValueError, RecursionError):
-        return None
-    if not isinstance(told, dict):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _asked(text: str, decision: str) -> AskedBy | None:
+    told = _told(text)
+    if not told:
         return None
     return AskedBy(
         approval=str(told.get("approval", ""))[:_LONGEST],
@@ -67,10 +98,10 @@ def _value(values: Payload, block: str, limit: int) -> str:
     return str(held.get("value") or "")[:limit].strip()
 
 
-def dialog(asked: AskedBy, facts: str) -> Payload:
+def dialog(asked: AskedBy, facts: str, place: Place) -> Payload:
     """The dialog's view. `facts` is mrkdwn that was escaped where it was made."""
     approving = asked.decision == "approve"
-    carried = {"approval": asked.approval, "digest": asked.digest, "decision": asked.decision}
+    carried = asdict(asked) | asdict(place)
     return {
         "type": "modal",
         "callback_id": CALLBACK,

@@ -140,6 +140,8 @@ def test_a_click_a_reason_and_a_code_are_an_approval(desk, wait_until):
     (decision,) = desk.approvals.decisions(INCIDENT, desk.question)
     assert (decision.person, decision.surface, decision.answer, decision.reason) == ("alice", "slack", Answer.APPROVE, "because")
     assert desk.waker.nudged == 1
+    wait_until(desk.whispers, 10, "the confirmation")
+    assert desk.whispers() == [f"Your answer counts: approve for plan {PLAN.short_digest}."]
 
 
 def test_a_rejection_stops_the_plan(desk, wait_until):
@@ -166,7 +168,7 @@ def test_guests_and_other_workspaces_get_no_dialog_even_if_the_policy_names_them
     desk.click(user)
     wait_until(desk.whispers, 10, "the refusal")
     assert desk.dialogs() == []
-    assert "decide" in desk.whispers()[0]
+    assert "decide here" in desk.whispers()[0]
 
 
 def test_a_member_whom_the_policy_does_not_name_decides_nothing(desk, wait_until):
