@@ -84,7 +84,7 @@ class Api:
 
 
 def _same(given: str, secret: str) -> bool:
-    return hmac.compare_digest(given.encode(), secret.encode())
+    return hmac.compare_digest(given.encode(errors="replace"), secret.encode())
 
 
 def _trouble(request: web.Request, fault: Fault) -> web.StreamResponse:

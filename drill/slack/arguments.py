@@ -63,7 +63,7 @@ class Arguments:
             return value
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise SlackError(problem) from None
 
 
@@ -79,19 +79,26 @@ async def arguments_of(request: web.Request) -> Arguments:
     if kind == "application/json":
         return Arguments(await _json_body(request))
     if kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        return Arguments({**request.query, **(await request.post())})
+        return Arguments({**request.query, **(await _form_body(request))})
     if not request.can_read_body:
         return Arguments(dict(request.query))
     raise SlackError("invalid_post_type")
 
 
+async def _form_body(request: web.Request) -> Mapping[str, Any]:
+    try:
+        return await request.post()
+    except (ValueError, LookupError):
+        raise SlackError("invalid_form_data") from None
+
+
 async def _json_body(request: web.Request) -> dict[str, Any]:
-    raw = await request.text()
+    raw = await request.read()
     if not raw:
         return {}
     try:
         body = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SlackError("invalid_json") from None
     if not isinstance(body, dict):
         raise SlackError("json_not_object")

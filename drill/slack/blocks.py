@@ -158,7 +158,7 @@ class _Check:
         action_ids: set[str] = set()
         for number, element in enumerate(elements):
             where = f"{at}/elements/{number}"
-            if kind == "context" and isinstance(element, dict) and element.get("type") in _TEXT_PROPERTIES:
+            if kind == "context" and isinstance(element, dict) and _one_of(element.get("type"), _TEXT_PROPERTIES):
                 self.text(element, where)
             else:
                 self.element(element, kind, action_ids, where)
@@ -173,7 +173,7 @@ class _Check:
         if not self.must(isinstance(element, dict), at, "must be an object"):
             return
         kind = element.get("type")
-        if not self.must(kind in _ELEMENTS_OF[inside], at, f"unsupported type {kind!r} in {inside}"):
+        if not self.must(_one_of(kind, _ELEMENTS_OF[inside]), at, f"unsupported type {kind!r} in {inside}"):
             return
         model = self.modelled(BlockElement, element, at, "unsupported element type")
         if model is None:
@@ -209,7 +209,8 @@ class _Check:
 
     def text(self, value: Any, at: str, *, most: int = _LONGEST_TEXT, plain: bool = False) -> None:
         kinds = {"plain_text"} if plain else set(_TEXT_PROPERTIES)
-        if not self.must(isinstance(value, dict) and value.get("type") in kinds, at, f"must be {' or '.join(sorted(kinds))}"):
+        rule = f"must be {' or '.join(sorted(kinds))}"
+        if not self.must(isinstance(value, dict) and _one_of(value.get("type"), kinds), at, rule):
             return
         self.known(value, _TEXT_PROPERTIES[value["type"]], at)
         words = value.get("text")
@@ -245,6 +246,11 @@ class _Check:
             self.problems.append(f"{str(refusal).splitlines()[0]} [json-pointer:{at}]")
             return None
         return model
+
+
+def _one_of(value: Any, words: Iterable[str]) -> bool:
+    """Whether a value that came from outside, of whatever type, is one of these words."""
+    return isinstance(value, str) and value in words
 
 
 def _with_ids(block: Mapping[str, Any]) -> dict[str, Any]:

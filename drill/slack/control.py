@@ -140,7 +140,7 @@ def _safely(act: Any) -> Any:
             return web.json_response({"error": str(refused)}, status=409)
         except SlackError as refused:
             return web.json_response({"error": refused.code, "messages": refused.messages}, status=409)
-        except (ValueError, TypeError, KeyError) as wrong:
+        except (ValueError, TypeError, KeyError, RecursionError) as wrong:
             return web.json_response({"error": str(wrong)}, status=400)
 
     return handle

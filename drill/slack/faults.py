@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -13,6 +13,19 @@ Kind = Literal["429", "5xx", "drop_before", "drop_after", "down"]
 
 _PER_SECOND = 1.0
 _BURST = 5.0
+
+
+def _count_from(least: int) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+_HOLDS: dict[str, Callable[[object], bool]] = {
+    "kind": lambda value: isinstance(value, str),
+    "method": lambda value: isinstance(value, str),
+    "times": lambda value: value is None or _count_from(1)(value),
+    "status": lambda value: value in range(500, 600),
+    "retry_after": _count_from(0),
+}
 
 
 @dataclass(slots=True)
@@ -43,14 +56,16 @@ class Faults:
         """Add one, as the control API names it. `down` stays until it is cleared unless `times` is given.
 
         Raises:
-            ValueError: there is no such trouble.
+            ValueError: there is no such trouble, or a number makes no sense.
         """
         kind = str(wanted.get("kind", ""))
         if kind not in get_args(Kind):
             raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}")
-        unknown = sorted(set(wanted) - {"kind", "method", "times", "status", "retry_after"})
-        if unknown:
-            raise ValueError(f"a fault has no property {', '.join(unknown)}")
+        for name, value in wanted.items():
+            if name not in _HOLDS:
+                raise ValueError(f"a fault has no property {name}")
+            if not _HOLDS[name](value):
+                raise ValueError(f"{name} of a fault cannot be {value!r}")
         fault = Fault(**{"times": None if kind == "down" else 1, **wanted})
         self._waiting.append(fault)
         return fault

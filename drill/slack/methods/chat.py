@@ -45,7 +45,7 @@ def update(call: Call) -> Answer:
     return {"channel": channel.id, "ts": message["ts"], "text": message["text"], "message": message}
 
 
-@method("chat.postEphemeral", per_channel=True)
+@method("chat.postEphemeral")
 def post_ephemeral(call: Call) -> Answer:
     """Whisper to one person."""
     channel = call.workspace.joined(call.given.needed("channel"))
