@@ -1,6 +1,6 @@
 // The page: asks for what the chosen person sees, shows it, and does what they do.
 
-import { fill, hue, initials, make } from "./dom.js";
+import { fill, hue, icon, initials, make } from "./dom.js";
 import { blocks } from "./blocks.js";
 import { modal } from "./modal.js";
 import { mrkdwn } from "./mrkdwn.js";
@@ -49,7 +49,7 @@ function show() {
   const { channels } = page.seen;
   const channel = channels.find((one) => one.id === page.channel);
   $("title").textContent = channel ? `# ${channel.name}` : "";
-  $("pins").textContent = channel?.pinned.length ? `📌 ${channel.pinned.length} pinned` : "";
+  fill($("pins"), channel?.pinned.length ? [icon("pin"), `${channel.pinned.length} pinned`] : []);
   $("draft").placeholder = channel ? `Message #${channel.name}, or /command` : "";
   showPeople();
   fill($("channels"), channels.map((one) => entry(one.id === page.channel, `# ${one.name}`, "", () => go({ channel: one.id, thread: "" }))));
@@ -128,8 +128,8 @@ function message(one, withThread) {
     make(
       "div",
       { class: "message-body" },
-      one.is_ephemeral && make("div", { class: "only-you" }, "👁 Only visible to you"),
-      one.pinned_to && make("div", { class: "only-you" }, "📌 Pinned"),
+      one.is_ephemeral && make("div", { class: "only-you" }, icon("eye"), "Only visible to you"),
+      one.pinned_to && make("div", { class: "only-you" }, icon("pin"), "Pinned"),
       make("div", { class: "who" }, make("b", {}, name), isApp && make("span", { class: "app" }, "APP"), make("time", { dateTime: when.toISOString() }, when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }))),
       one.blocks?.length ? blocks(one.blocks, known, act) : make("div", { class: "block words" }, mrkdwn(one.text ?? "", known)),
       one.edited && make("span", { class: "edited" }, "(edited)"),
@@ -193,10 +193,10 @@ function handlers(view) {
 async function done(work, say = toast) {
   try {
     const receipt = await work();
-    if (receipt.error) say(`⚠️ The app did not answer (${receipt.error}).`);
-    else if (receipt.status && receipt.status !== 200) say(`⚠️ The app answered with status ${receipt.status}.`);
+    if (receipt.error) say(`The app did not answer (${receipt.error}).`);
+    else if (receipt.status && receipt.status !== 200) say(`The app answered with status ${receipt.status}.`);
   } catch (error) {
-    say(`⚠️ ${error.message}`);
+    say(`${error.message}`);
   }
   await refresh();
 }

@@ -1,6 +1,6 @@
 // Block Kit as document nodes.
 
-import { make, safeAddress } from "./dom.js";
+import { icon, make, safeAddress } from "./dom.js";
 import { mrkdwn, plain } from "./mrkdwn.js";
 
 export function text(object, names) {
@@ -18,7 +18,7 @@ const RENDER = {
   section,
   context: (block, names) => make("div", { class: "block context" }, block.elements.map((part) => contextPart(part, names))),
   actions: (block, names, act) => make("div", { class: "block actions" }, block.elements.map((part) => element(block, part, act))),
-  image: (block) => make("div", { class: "block picture" }, `🖼 ${block.alt_text}`),
+  image: (block) => make("div", { class: "block picture" }, icon("picture-sign"), block.alt_text),
 };
 
 function section(block, names, act) {
@@ -36,12 +36,12 @@ function section(block, names, act) {
 }
 
 function contextPart(part, names) {
-  return part.type === "image" ? make("span", { class: "picture" }, `🖼 ${part.alt_text}`) : make("span", { class: "words" }, text(part, names));
+  return part.type === "image" ? make("span", { class: "picture" }, icon("picture-sign"), part.alt_text) : make("span", { class: "words" }, text(part, names));
 }
 
 function element(block, part, act) {
   if (part.type === "button") return button(block, part, act);
-  if (part.type === "image") return make("span", { class: "picture" }, `🖼 ${part.alt_text}`);
+  if (part.type === "image") return make("span", { class: "picture" }, icon("picture-sign"), part.alt_text);
   if (part.type === "static_select" || part.type === "overflow") return menu(block, part, act);
   if (part.type === "radio_buttons") return radios(block, part, act);
   return make("span", { class: "unusable" }, `(${part.type})`);

@@ -17,6 +17,11 @@ export function fill(element, ...children) {
   element.replaceChildren(...children.flat().filter(Boolean));
 }
 
+// A small picture that the style sheet draws; a machine without an emoji font shows it too.
+export function icon(name) {
+  return make("span", { class: `icon ${name}`, "aria-hidden": "true" });
+}
+
 // Only addresses that a browser opens without running anything.
 export function safeAddress(text) {
   try {
