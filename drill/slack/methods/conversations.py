@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 
 from drill.slack.arguments import Arguments
@@ -58,7 +57,7 @@ def _start(cursor: str) -> int:
         return 0
     try:
         word, _, number = base64.b64decode(cursor, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise SlackError("invalid_cursor") from None
     if word != "next" or not number.isdecimal():
         raise SlackError("invalid_cursor")
