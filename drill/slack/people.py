@@ -108,12 +108,14 @@ def read_people(text: str, team: str) -> tuple[Person, ...]:
 
 
 def _person(user: Mapping[str, Any], team: str) -> Person:
+    if not isinstance(user, Mapping):
+        raise ValueError("a user is an object")  # noqa: TRY004
     known = {field.name for field in fields(Person)}
     unknown = sorted(set(user) - known)
     if unknown:
         raise ValueError(f"a user has no property {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-    if not user.get("id") or not user.get("name"):
-        raise ValueError("a user needs an id and a name")
+    if not all(isinstance(user.get(name), str) and user[name] for name in ("id", "name")):
+        raise ValueError("a user needs an id and a name, both text")
     if user.get("guest", "") not in ("", "multi", "single"):
         raise ValueError("guest is empty, multi or single")
     return Person(**{"team_id": team, **user})
