@@ -91,7 +91,7 @@ def test_a_message_needs_a_channel_that_the_bot_is_in_and_words(slack: FakeSlack
     post = web(slack).chat_postMessage
     assert error_of(post, channel="C0NOWHERE", text="x") == "channel_not_found"
     assert error_of(post, channel="C0OTHER", text="x") == "not_in_channel"
-    assert error_of(post, channel=CHANNEL, text="") == "no_text"
+    assert error_of(web(slack).api_call, "chat.postMessage", json={"channel": CHANNEL}) == "no_text"
     assert error_of(post, channel=CHANNEL, text="x", thread_ts="1.000000") == "thread_not_found"
     assert texts(slack) == []
 
