@@ -268,6 +268,16 @@ def test_a_deleted_network_takes_its_acl_along(ec2: Any, vpc: str) -> None:
     assert ec2.describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["NetworkAcls"] == []
 
 
+def test_dhcp_options_go_when_no_network_uses_them(ec2: Any, vpc: str) -> None:
+    servers = [{"Key": "domain-name-servers", "Values": ["10.0.0.2"]}]
+    first, second = (ec2.create_dhcp_options(DhcpConfigurations=servers)["DhcpOptions"]["DhcpOptionsId"] for _ in range(2))
+    other = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    for network, options in ((vpc, first), (vpc, second), (other, second), (vpc, "default")):
+        ec2.associate_dhcp_options(DhcpOptionsId=options, VpcId=network)
+    ec2.delete_dhcp_options(DhcpOptionsId=first)
+    assert code_of(ec2.delete_dhcp_options, DhcpOptionsId=second) == "DependencyViolation"
+
+
 def test_addresses_and_gateways_in_use_stay(ec2: Any, vpc: str, gateway: str) -> None:
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
     address = ec2.allocate_address(Domain="vpc")["AllocationId"]

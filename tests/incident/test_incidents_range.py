@@ -11,14 +11,68 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, seed, settings
-from range_changes import make, prefix_entry
-from range_incidents import ATTACKER, ESTATES, INCIDENTS, Change, Incident
+from range_changes import (
+    MADE,
+    acl_entry,
+    authorize,
+    describe_rule,
+    elastic_ip,
+    endpoint,
+    interface_attribute,
+    internet_gateway,
+    make,
+    modify_rule,
+    prefix_entry,
+    revoke,
+    route,
+    subnet_attribute,
+    table_of,
+    tag,
+    use_acl,
+    vpc_attribute,
+)
+from range_incidents import ATTACKER, COLLEAGUE, ESTATES, INCIDENTS, Change, Incident
 
 from drill.aws import Range, RangeConfig
 
 EXAMPLES = int(os.environ.get("COUNTERMAND_INCIDENTS", "200"))
 PARTS = 4
 LEAST_OPERATIONS = 25
+
+WORLD = "0.0.0.0/0"
+EVERYTHING: list[Change] = [
+    (authorize, "ingress", 0, "tcp", (22, 22), WORLD, "a rule"),
+    (authorize, "egress", 1, "udp", (1000, 2000), "::/0", ""),
+    (describe_rule, "ingress", 0, 0, "another"),
+    (describe_rule, "egress", 0, 0, "another"),
+    (modify_rule, "ingress", 0, 1, (443, 443), "a rule"),
+    (revoke, "ingress", 0, 0, True),
+    (revoke, "egress", 0, 0, False),
+    (route, "create", 1, "192.0.2.0/24", 0),
+    (route, "replace", 0, WORLD, 2),
+    (route, "delete", 1, "192.0.2.0/24", 0),
+    (acl_entry, "create", 99, False, "6", WORLD, True),
+    (acl_entry, "replace", 99, False, "-1", "10.0.0.0/8", False),
+    (acl_entry, "delete", 99, False, "6", WORLD, True),
+    (use_acl, 0),
+    (table_of, "replace", 0, 1),
+    (table_of, "associate", 1, 1),
+    (table_of, "disassociate", 0, 0),
+    (table_of, "main", 0, 0),
+    (subnet_attribute, 0, "MapPublicIpOnLaunch", True),
+    (vpc_attribute, "EnableDnsSupport", False),
+    (interface_attribute, 0, "SourceDestCheck", 0),
+    (elastic_ip, True, 0),
+    (elastic_ip, False, 0),
+    (internet_gateway, False),
+    (internet_gateway, True),
+    (prefix_entry, True, "10.6.0.0/16", "another"),
+    (endpoint, "policy", 0),
+    (tag, True, "vpc", "env", "a rule"),
+    (tag, False, "vpc", "env", ""),
+    *((make, what, 0) for what in MADE),
+]
+"""An attacker who does all that they can."""
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +93,18 @@ def restores(aws: Range, estate: list[Change], steps: list[tuple[str, Change]]) 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("hand", [None, COLLEAGUE], ids=["alone", "with a colleague between"])
+def test_an_attacker_who_does_everything_is_undone(aws: Range, hand: str | None):
+    between = [(hand, (tag, True, "subnet", "Name", "a rule")), (hand, (vpc_attribute, "EnableDnsHostnames", True))] if hand else []
+    steps = [(ATTACKER, change) for change in EVERYTHING]
+    operations = restores(aws, [], [*steps[:20], *between, *steps[20:]])
+    assert len(operations) >= LEAST_OPERATIONS, sorted(operations)
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_after_the_revert_everything_is_as_before_with_the_colleagues_work_on_it(aws: Range, part: int):
-    operations: set[str] = set()
-
     @settings(
         max_examples=EXAMPLES // PARTS,
         deadline=None,
@@ -53,10 +114,11 @@ def test_after_the_revert_everything_is_as_before_with_the_colleagues_work_on_it
     )
     @example([], [(ATTACKER, (prefix_entry, True, "10.6.0.0/16", "another"))])
     @example([(make, "nat", 1)], [(ATTACKER, (make, "nat", 1))])
+    @example([], [(ATTACKER, (make, "dhcp", 0)), (COLLEAGUE, (make, "dhcp", 0))])
+    @example([], [(COLLEAGUE, (make, "peering", 1)), (ATTACKER, (vpc_attribute, "EnableDnsHostnames", True))])
     @seed(part)
     @given(ESTATES, INCIDENTS)
     def incident(estate: list[Change], steps: list[tuple[str, Change]]) -> None:
-        operations.update(restores(aws, estate, steps))
+        restores(aws, estate, steps)
 
     incident()
-    assert EXAMPLES < 200 or len(operations) >= LEAST_OPERATIONS, sorted(operations)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.ec2.models.dhcp_options import DHCPOptionsSetBackend
 from moto.ec2.models.internet_gateways import InternetGatewayBackend
 from moto.ec2.models.nat_gateways import NatGateway, NatGatewayBackend
 from moto.ec2.models.subnets import SubnetBackend
@@ -46,6 +47,15 @@ def delete_vpc(self: Any, vpc_id: str) -> Any:
     for acl in acls:
         self.network_acls.pop(acl.id, None)
     return gone
+
+
+@corrects(DHCPOptionsSetBackend)
+def delete_dhcp_options_set(self: Any, options_id: str | None) -> None:
+    """moto keeps options that a VPC has given up for others, and deletes options that another VPC still uses."""
+    options = self.dhcp_options_sets.get(options_id)
+    if options is not None:
+        options.vpc = next((vpc for vpc in self.vpcs.values() if vpc.dhcp_options is options), None)
+    delete_dhcp_options_set.moto(self, options_id)
 
 
 @corrects(SubnetBackend)
