@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tasks import hands
 
-KILLED_AT = ("after call 0", "after outcome")
+KILLED_AT = "after outcome"
 
 
 def main() -> None:

@@ -87,8 +87,8 @@ def apply_all(runner: Executor, plans: list[Plan]) -> list[Outcome]:
     return [runner.apply(plan, step) for plan in plans for step in plan.steps]
 
 
-def attacked(aws: Range, scenario: Scenario, folder: Path) -> World:
-    """Play a scenario up to the approval of everything that undoes it."""
+def attacked(aws: Range, scenario: Scenario, folder: Path, *, swept: bool = True) -> World:
+    """Play a scenario up to the approval of everything that undoes it; `swept` is whether a baseline is taken first."""
     keys = aws.responder()
     credentials = {
         "AWS_ACCESS_KEY_ID": keys.access_key,
@@ -100,7 +100,7 @@ def attacked(aws: Range, scenario: Scenario, folder: Path) -> World:
     stage = Stage(scenario, aws)
     stage.build_estate()
     before = aws.dump()
-    baseline = _baseline(aws) if scenario.baseline else (None, [])
+    baseline = _baseline(aws) if swept and scenario.baseline else (None, [])
     stage.attack()
     plans = plans_for(aws, stage, scenario, baseline)
     ledger_url = f"sqlite:///{folder / 'ledger.db'}"

@@ -24,7 +24,7 @@ def undisturbed(name: str, folder) -> tuple[list[str], list, list]:
     """How it goes when nothing is killed: the boundaries by name, the calls, the end."""
     folder.mkdir()
     with a_range(name) as aws:
-        world = attacked(aws, load(name), folder)
+        world = attacked(aws, load(name), folder, swept=False)
         passed: list[str] = []
         outcomes = apply_all(world.executor(passed.append), world.plans)
         assert {outcome.result for outcome in outcomes} <= GOOD, [outcome for outcome in outcomes if not outcome.good]
@@ -51,7 +51,7 @@ def test_killed_at_a_boundary_the_end_and_the_calls_are_the_same(name, where, tm
         folder = tmp_path / str(boundary)
         folder.mkdir()
         with a_range(name) as aws:
-            world = attacked(aws, load(name), folder)
+            world = attacked(aws, load(name), folder, swept=False)
             plans = [plan.model_dump_json() for plan in world.plans]
             arguments = (boundary, aws.url, aws.account, world.ledger_url, POLICY.model_dump_json(), plans, world.credentials)
             child = context.Process(target=killed_at, args=arguments)
