@@ -14,7 +14,7 @@ from gateway.practice.stack import Stack
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(2400)
 def test_killed_after_every_step_of_the_demo_nothing_is_lost_or_done_twice(tmp_path):
     workers: list[KillingWorker] = []
 

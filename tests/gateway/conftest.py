@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from gateway.app import Settings, create_app
 from gateway.dispatcher import Start
+from gateway.runs import RunsUnavailable
 from tasks.ledger import Ledger
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "incident")]
@@ -28,11 +29,12 @@ class Runs:
         self._ledger = ledger
         self.asked: list[str] = []
         self.failing: set[str] = set()
+        self.error: Exception = RunsUnavailable("Prefect is away")
 
     async def __call__(self, incident: str, finding: object, line: object) -> None:
         self.asked.append(incident)
         if incident in self.failing or "*" in self.failing:
-            raise ConnectionError("Prefect is away")
+            raise self.error
         self._ledger.append(incident, "run", "run", {"flow_run": "00000000-0000-0000-0000-000000000000"})
 
 

@@ -137,6 +137,7 @@ _UNREADABLE = [
     b"null",
     b"{}",
     b'{"id": NaN}',
+    b'{"id": "x", "type": "A:B/C", "severity": 1e999}',
     b"\xff\xfe\xfa",
     b'{"a":' * 50_000,
     b"[" * 200_000,
@@ -147,8 +148,11 @@ _UNREADABLE = [
 
 
 @pytest.mark.parametrize("raw", _UNREADABLE, ids=range(len(_UNREADABLE)))
-def test_what_is_authentic_but_unreadable_is_quarantined_whole(doors: httpx.Client, ledger: Ledger, runs: Any, raw: bytes) -> None:
+def test_what_is_authentic_but_unreadable_is_quarantined_whole(
+    doors: httpx.Client, ledger: Ledger, runs: Any, raw: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     assert [deliver(doors, raw).status_code for _ in range(2)] == [202, 202]
+    assert "delivery 1 is quarantined" in caplog.text
     (line,) = ledger.lines(INTAKE)
     assert line.kind == Kind.QUARANTINE
     assert line.body["why"]

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from delivering import INCIDENT, deliver
 from findings import envelope, finding
 
+from gateway.runs import RunsUnavailable
 from incident.finding import incident_id, parse_finding
-from incident.ledger import Kind
-from tasks.ledger import Ledger
+from incident.ledger import INTAKE, Kind
+from tasks.ledger import Ledger, LedgerUnavailable
 
 
+@pytest.mark.parametrize("error", [RunsUnavailable("away"), LedgerUnavailable("away"), ConnectionError(), ValueError("a mistake")])
 def test_one_incident_that_cannot_be_started_holds_up_no_other(
-    doors: httpx.Client, ledger: Ledger, runs: Any, wait_until: Callable[..., None]
+    doors: httpx.Client, ledger: Ledger, runs: Any, wait_until: Callable[..., None], error: Exception
 ) -> None:
+    runs.error = error
     stuck = incident_id(parse_finding(finding(id="stuck")))
     runs.failing.add(stuck)
     assert deliver(doors, envelope(finding(id="stuck"))).status_code == 202
@@ -49,3 +56,30 @@ def test_an_incident_that_another_gateway_started_is_not_started_again(
     assert deliver(doors, other).status_code == 202
     wait_until(lambda: ledger.find(incident_id(parse_finding(other)), "run"))
     assert INCIDENT not in runs.asked
+
+
+def test_a_delivery_that_somebody_changed_in_the_database_holds_up_no_other(
+    open_doors: Any, ledger: Ledger, runs: Any, tmp_path: Path, wait_until: Callable[..., None]
+) -> None:
+    planted = ["[]", "{}", "not json", '{"incident": 7}', '{"incident": "inc-000000000000"}', "null"]
+    for number in range(len(planted)):
+        ledger.append(INTAKE, Kind.DELIVERY, f"delivery:{number}", {})
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as connection:
+        for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {trigger}")
+        connection.executemany("UPDATE lines SET body = ? WHERE position = ?", [(body, at) for at, body in enumerate(planted, 1)])
+    assert deliver(open_doors()).status_code == 202
+    wait_until(lambda: ledger.find(INCIDENT, "run"))
+    assert runs.asked == [INCIDENT]
+
+
+def test_a_ledger_that_is_away_for_a_while_stops_no_later_start(
+    open_doors: Any, ledger: Ledger, tmp_path: Path, wait_until: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as connection:
+        connection.execute("ALTER TABLE lines RENAME TO gone")
+        doors = open_doors()
+        wait_until(lambda: "the deliveries cannot be looked at" in caplog.text)
+        connection.execute("ALTER TABLE gone RENAME TO lines")
+    assert deliver(doors).status_code == 202
+    wait_until(lambda: ledger.find(INCIDENT, "run"))

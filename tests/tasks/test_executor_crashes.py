@@ -33,7 +33,7 @@ def undisturbed(name: str, folder) -> tuple[list[str], list, list]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 @pytest.mark.parametrize(
     ("name", "where"),
     [
