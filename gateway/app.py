@@ -141,8 +141,14 @@ class _Doors:
 
     def _written(self, work: asyncio.Future[Ingested]) -> None:
         self._under_way -= 1
-        if not work.cancelled() and work.exception() is None and work.result().outcome == "accepted":
+        if work.cancelled() or work.exception() is not None:
+            return
+        taken = work.result()
+        if taken.outcome == "accepted":
             self._dispatcher.nudge()
+        elif taken.outcome == "quarantined":
+            # The sender will not come again with it: a person must look.
+            _log.warning("delivery %s is quarantined: %s", taken.line.position, taken.line.body["why"])
 
     def close(self) -> None:
         """Wait for what is being written."""

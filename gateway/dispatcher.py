@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from incident.finding import Finding, parse_finding
 from incident.ledger import INTAKE, Kind, Line
-from tasks.ledger import Ledger, LedgerUnavailable
+from tasks.ledger import Ledger
 
 Start = Callable[[str, Finding, Line], Awaitable[None]]
 """Starts an incident's run and writes its `run` line. It may be called again, also by another gateway, and must start it once."""
@@ -49,8 +49,9 @@ class Dispatcher:
         """Start what has not been started. One that fails is left for the next look and holds up nothing else."""
         try:
             waiting = await asyncio.to_thread(self._without_run)
-        except LedgerUnavailable as error:
-            _log.warning("%s", error)
+        # Whatever went wrong with this look, the next one must come: without it, what is accepted would never start.
+        except Exception as error:
+            _log.warning("the deliveries cannot be looked at: %s: %s", type(error).__name__, error)
             return
         places = asyncio.Semaphore(_AT_ONCE)
         await asyncio.gather(*(self._started(incident, line, places) for incident, line in waiting.items()))
@@ -69,9 +70,19 @@ class Dispatcher:
     def _without_run(self) -> dict[str, Line]:
         """The first delivery of every incident that has no run. Each delivery is read once; the chain only grows."""
         for line in self._ledger.lines(INTAKE, Kind.DELIVERY, after=self._read_to):
-            self._waiting.setdefault(str(line.body["incident"]), line)
             self._read_to = line.position
+            if incident := _incident_of(line):
+                self._waiting.setdefault(incident, line)
+            else:
+                _log.error("delivery %s names no incident; see `countermand ledger verify %s`", line.position, INTAKE)
         for incident in list(self._waiting):
             if self._ledger.find(incident, "run") is not None:
                 del self._waiting[incident]
         return dict(self._waiting)
+
+
+def _incident_of(line: Line) -> str:
+    """The incident that a delivery belongs to; nothing where somebody changed the line so that it no longer says."""
+    body: object = line.body
+    incident = body.get("incident") if isinstance(body, Mapping) else None
+    return incident if isinstance(incident, str) else ""
