@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -40,7 +41,7 @@ def ingest(raw: bytes, provenance: Mapping[str, Any], ledger: Ledger) -> Ingeste
     """
     digest = hashlib.sha256(raw).hexdigest()
     try:
-        content: Any = json.loads(raw, parse_constant=_refused)
+        content: Any = json.loads(raw, parse_constant=_refused, parse_float=_finite)
         finding = parse_finding(content)
     except FindingError as error:
         return _quarantined(raw, digest, provenance, str(error), ledger)
@@ -73,3 +74,9 @@ def _quarantined(raw: bytes, digest: str, provenance: Mapping[str, Any], why: st
 
 def _refused(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(text: str) -> float:
+    """A number too large for a float would be written back as `Infinity`, which no other reader of the ledger takes."""
+    number = float(text)
+    return number if math.isfinite(number) else _refused(text[:40])
