@@ -302,37 +302,42 @@ _JSON = st.recursive(
 )
 _APPENDS = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.dictionaries(st.text(), _JSON, max_size=3)), min_size=1, max_size=12)
 _MUTATIONS = {
-    "body": "UPDATE lines SET body = '[\"planted\"]' WHERE position = :at",
-    "key": "UPDATE lines SET key = 'planted' WHERE position = :at",
-    "kind": "UPDATE lines SET kind = 'planted' WHERE position = :at",
-    "time": "UPDATE lines SET at = '2026-11-25T00:00:00+00:00' WHERE position = :at",
-    "previous": "UPDATE lines SET previous = :digest WHERE position = :at",
-    "hash": "UPDATE lines SET hash = :digest WHERE position = :at",
-    "removed": "DELETE FROM lines WHERE position = :at",
-    "incident": "UPDATE lines SET incident = 'inc-planted' WHERE position = :at",
-    "head": "UPDATE heads SET hash = :digest",
+    "body": "UPDATE lines SET body = '[\"planted\"]' WHERE incident = :chain AND position = :at",
+    "key": "UPDATE lines SET key = 'planted' WHERE incident = :chain AND position = :at",
+    "kind": "UPDATE lines SET kind = 'planted' WHERE incident = :chain AND position = :at",
+    "time": "UPDATE lines SET at = '2026-11-25T00:00:00+00:00' WHERE incident = :chain AND position = :at",
+    "previous": "UPDATE lines SET previous = :digest WHERE incident = :chain AND position = :at",
+    "hash": "UPDATE lines SET hash = :digest WHERE incident = :chain AND position = :at",
+    "removed": "DELETE FROM lines WHERE incident = :chain AND position = :at",
+    "moved to the end": "UPDATE lines SET position = 1000 WHERE incident = :chain AND position = :at",
+    "moved to the start": "UPDATE lines SET position = 0 WHERE incident = :chain AND position = :at",
+    "incident": "UPDATE lines SET incident = :elsewhere WHERE incident = :chain AND position = :at",
+    "head's hash": "UPDATE heads SET hash = :digest WHERE incident = :chain",
+    "head's place": "UPDATE heads SET position = position + 1 WHERE incident = :chain",
 }
+_CHAINS = count()
 
 
 @given(appends=_APPENDS, mutation=st.sampled_from(sorted(_MUTATIONS)), where=st.integers(min_value=0, max_value=11))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_written_verifies_and_whatever_is_changed_is_found(
-    tmp_path_factory: pytest.TempPathFactory, appends: list[tuple[str, dict[str, Any]]], mutation: str, where: int
+    store: Ledger, tamper: Tamper, appends: list[tuple[str, dict[str, Any]]], mutation: str, where: int
 ) -> None:
-    url = f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'ledger.db'}"
-    store = Ledger.open(url, _clock())
+    chain = f"chain-{next(_CHAINS)}"
     first: dict[str, Any] = {}
     for key, body in appends:
-        line, new = store.append(INCIDENT, "note", key, body)
+        line, new = store.append(chain, "note", key, body)
         assert new == (key not in first)
         assert line == first.setdefault(key, line)
-    assert store.lines(INCIDENT) == list(first.values())
-    assert store.verify(INCIDENT) is None
+    assert store.lines(chain) == list(first.values())
+    assert store.verify(chain) is None
 
-    statement = _MUTATIONS[mutation]
-    at = where % len(first) + 1
-    _tamper(url, statement, **{name: value for name, value in {"at": at, "digest": "f" * 64}.items() if f":{name}" in statement})
-    broken = store.verify(INCIDENT)
+    statement, at = _MUTATIONS[mutation], where % len(first) + 1
+    values = {"chain": chain, "at": at, "digest": "f" * 64, "elsewhere": f"{chain}-elsewhere"}
+    tamper(statement, **{name: value for name, value in values.items() if f":{name}" in statement})
+    broken = store.verify(chain)
     assert broken is not None
-    assert broken.position == (len(first) + 1 if mutation == "head" else at)
-    store.close()
+    if mutation.startswith("head"):
+        assert broken.position == len(first) + 1
+    else:
+        assert broken.position == (1 if mutation == "moved to the start" else at)
