@@ -56,8 +56,10 @@ def _read_back(case: Case, delivered: Finding) -> tuple[Finding, str]:
     accounts = case.hands.config.aws.accounts
     if accounts and account not in accounts:
         return delivered, f"account {account} is not among the accounts that the configuration covers"
-    parameters = {"DetectorId": delivered.detector_id, "FindingIds": [delivered.id]}
     try:
+        # The detector, too, is AWS's word and not the delivery's: a region has one.
+        detectors = case.hands.aws.call(account, region, "guardduty", "ListDetectors", {}).get("DetectorIds") or [""]
+        parameters = {"DetectorId": detectors[0], "FindingIds": [delivered.id]}
         answer = case.hands.aws.call(account, region, "guardduty", "GetFindings", parameters)
         found = [parse_finding(item) for item in answer.get("Findings", [])]
     except (AwsError, FindingError) as error:
