@@ -12,6 +12,7 @@ from incident.network.database import DATABASES
 from incident.network.dhcp_options import DHCP_OPTIONS
 from incident.network.dns_record import DNS_RECORDS
 from incident.network.endpoint_service import ENDPOINT_SERVICES
+from incident.network.firewall import FIREWALLS
 from incident.network.flow_log import FLOW_LOGS
 from incident.network.function import FUNCTIONS
 from incident.network.instance import INSTANCES
@@ -60,6 +61,7 @@ FAMILIES: tuple[Family, ...] = (
     BLOCK_PUBLIC_ACCESS,
     LOAD_BALANCERS,
     DATABASES,
+    FIREWALLS,
     FUNCTIONS,
     DNS_RECORDS,
     TAGS,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from incident.family import Call, Read
+from incident.family import Call, Lookup, Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Service:
         permissions: tuple[str, ...] = (),
         creates: str = "",
         loses: str = "",
+        lookups: Mapping[str, Lookup] | None = None,
     ) -> tuple[Call]:
         """A change of one call; its permission has the operation's name, `permissions` are needed as well."""
         needed = (f"{self.source}:{operation}", *permissions)
-        return (Call(self.client, operation, dict(parameters), needed, creates, loses),)
+        return (Call(self.client, operation, dict(parameters), needed, creates, loses, lookups=lookups or {}),)

@@ -81,12 +81,26 @@ class Network:
 
     def _read(self, family: Family, read: Read, *, deep: bool = False) -> dict[SettingKey, Observed]:
         found: dict[SettingKey, Observed] = {}
-        for observed in family.observe(self.scope, read, self._answer(read)):
-            found[observed.key] = observed
-            if deep and not observed.key.name and observed.value is not None:
-                for detail in family.details(observed.key):
-                    found |= self._read(family, detail, deep=True)
+        waiting, done = [read], set[str]()
+        while waiting:
+            asked = waiting.pop()
+            if str(asked) in done:
+                continue
+            done.add(str(asked))
+            for observed in family.observe(self.scope, asked, self._told(family, asked, detail=asked is not read)):
+                found[observed.key] = observed
+                if deep and not observed.key.name and observed.value is not None:
+                    waiting += family.details(observed.key)
         return found
+
+    def _told(self, family: Family, read: Read, *, detail: bool) -> dict[str, Any]:
+        """An answer; what is absent by the family's own codes tells nothing of a listed resource."""
+        try:
+            return self._answer(read)
+        except ClientError as error:
+            if detail and error.response["Error"]["Code"] in family.absent_codes:
+                return {}
+            raise
 
     def _answer(self, read: Read) -> dict[str, Any]:
         return _method(self.client(read.service), read.operation)(**read.parameters)

@@ -9,7 +9,7 @@ from drill.aws.corrections import runtime
 
 _MODULES = (
     "runtime", "additions", "security_groups", "routing", "network_acls",
-    "prefix_lists", "networks", "interfaces", "public_access", "dns", "iam",
+    "prefix_lists", "networks", "interfaces", "public_access", "dns", "iam", "firewalls",
 )  # fmt: skip
 _applied = False
 
