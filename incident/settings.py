@@ -95,6 +95,10 @@ class Known(Protocol):
         """The keys of one kind and resource that are known, present or absent."""
         ...
 
+    def keys_naming(self, kind: str, resource: str) -> list[SettingKey]:
+        """The keys of one kind whose values name a resource just before the record, such as the listeners of a load balancer."""
+        ...
+
 
 class Source(StrEnum):
     """Where a prior value came from, most trusted first."""
@@ -219,6 +223,10 @@ class Fold:
 
     def keys_of(self, kind: str, resource: str) -> list[SettingKey]:
         return list(self._by_resource.get((kind, resource), ()))
+
+    def keys_naming(self, kind: str, resource: str) -> list[SettingKey]:
+        of_kind = [history for key, history in self.histories.items() if key.kind == kind]
+        return [history.key for history in of_kind if resource in names_in(history.value_at(self._moment)[0])]
 
     def read(self, record: Record, reader: ReadWrites) -> list[Entry]:
         """Fold one record in: its writes join their histories, each with the value that it replaced."""

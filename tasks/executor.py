@@ -316,9 +316,12 @@ def _request_id(answer: Mapping[str, Any]) -> str:
 
 
 def _renamed(value: Any, ids: Mapping[str, str]) -> Any:
-    """A value with old ids replaced, also inside texts: a rule's name carries the id of the group that it lets in."""
+    """A value with old ids replaced, also inside texts: a rule's name carries the id of the group that it lets in.
+
+    An ARN or the id of a DNS zone is a text of its own.
+    """
     if isinstance(value, str):
-        return _ID.sub(lambda found: ids.get(found.group(), found.group()), value)
+        return ids.get(value) or _ID.sub(lambda found: ids.get(found.group(), found.group()), value)
     if isinstance(value, list | tuple):
         return [_renamed(item, ids) for item in value]
     if isinstance(value, dict):

@@ -1,35 +1,50 @@
 """Load balancers of the second generation: their groups and subnets, their listeners, and the rules of each listener.
 
 A rule is known by its priority, of which a listener has one each; its ARN is a handle, new each time that the rule is made again.
-Classic load balancers share the event source and have operations of other names.
+A balancer that was deleted took its listeners and their rules along; all come back, under new ARNs. Its own value holds what
+makes it again, groups and subnets among it, although each of those is a setting of its own as well.
+Classic load balancers share the event source and some operations' names; their records name no ARN, and are not understood.
 https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope, Unrestorable
-from incident.network.kinds import Event, Kind, always_there, family, immutable, seen
+from incident.family import Call, Change, Read, Scope, Unrestorable
+from incident.network.kinds import Event, Kind, absent_before, always_there, family, immutable, seen
 from incident.network.service import Service
 from incident.network.values import flag, identifiers, items, mapping, present, structures, text, whole
 from incident.record import JsonObject
-from incident.settings import Observed, SettingKey, Value, Write
+from incident.settings import Observed, SettingKey, Unknown, Value, Write
 
 ELB = Service("elbv2", "elasticloadbalancing")
 BALANCER = "load-balancer"
 ATTRIBUTE = "load-balancer-attribute"
+OPTION = "load-balancer-option"
 LISTENER = "listener"
 RULE = "listener-rule"
 
 _GROUPS, _SUBNETS = "SecurityGroups", "Subnets"
 _SECURE = ("HTTPS", "TLS")
+_PROTECTED = "deletion_protection.enabled"
+_BALANCER_LOSES = "the ARN and the DNS name: it comes back under new ones, without its tags, and names that point to it must follow"
 _LISTENER_LOSES = "the ARN: it comes back under a new one"
 _RULE_LOSES = "the rule's ARN and tags: it comes back under a new ARN, untagged"
 
 
 # --- values -------------------------------------------------------------------------------------------------------------------
+
+
+def _balancer(told: JsonObject) -> dict[str, Any]:
+    """A balancer as the parameters that make it again; its network follows from its subnets."""
+    plain = {name: text(told.get(name)) for name in ("LoadBalancerName", "Type", "Scheme", "VpcId", "IpAddressType")}
+    return {**present(plain), _GROUPS: sorted(identifiers(told.get(_GROUPS))), _SUBNETS: _subnets(told)}
+
+
+def _subnets(told: JsonObject) -> list[str]:
+    return sorted(identifiers(told.get("AvailabilityZones"), "SubnetId"))
 
 
 def _listener(told: JsonObject) -> dict[str, Any]:
@@ -94,17 +109,58 @@ def _priority(rule: JsonObject) -> str:
 # --- records ------------------------------------------------------------------------------------------------------------------
 
 
+def _create_balancer(event: Event) -> Iterator[Write]:
+    made = structures(event.response.get("LoadBalancers"))
+    if not made:
+        raise ValueError("a classic load balancer")
+    for balancer in made:
+        key = event.key(BALANCER, text(balancer.get("LoadBalancerArn")))
+        yield Write(key, _balancer(balancer), before=None)
+        yield from absent_before(event, _implied(key, _balancer(balancer)))
+
+
+def _implied(key: SettingKey, value: Value) -> Iterator[tuple[SettingKey, Value]]:
+    """The settings that a balancer has from its first moment."""
+    for name in (_GROUPS, _SUBNETS):
+        yield key._replace(kind=ATTRIBUTE, name=name), items(value.get(name))
+
+
+def _delete_balancer(event: Event) -> Iterator[Write]:
+    arn = event.requested("LoadBalancerArn")
+    listeners = event.known.keys_naming(LISTENER, arn)
+    yield from event.deleted(BALANCER, arn, ATTRIBUTE, OPTION)
+    for listener in listeners:
+        yield from event.deleted(LISTENER, listener.resource, RULE)
+
+
 def _set_groups(event: Event) -> Iterator[Write]:
-    yield Write(_attribute(event, _GROUPS), sorted(identifiers(event.request.get("SecurityGroups"))))
+    yield from _set(event, _GROUPS, sorted(identifiers(event.request.get("SecurityGroups"))))
 
 
 def _set_subnets(event: Event) -> Iterator[Write]:
     chosen = identifiers(event.request.get("Subnets")) or identifiers(event.request.get("SubnetMappings"), "SubnetId")
-    yield Write(_attribute(event, _SUBNETS), sorted(chosen))
+    yield from _set(event, _SUBNETS, sorted(chosen))
 
 
-def _attribute(event: Event, name: str) -> SettingKey:
-    return event.key(ATTRIBUTE, event.requested("LoadBalancerArn"), name)
+def _set(event: Event, name: str, value: list[str]) -> Iterator[Write]:
+    """An attribute, and the balancer that would be made again with it."""
+    key = event.key(BALANCER, event.requested("LoadBalancerArn"))
+    yield Write(key._replace(kind=ATTRIBUTE, name=name), value)
+    known = event.value(key)
+    if known is not None and not isinstance(known, Unknown):
+        yield Write(key, {**known, name: value})
+
+
+def _set_options(event: Event) -> Iterator[Write]:
+    balancer = event.key(BALANCER, event.requested("LoadBalancerArn"))
+    for name, value in options(event.request):
+        yield Write(balancer._replace(kind=OPTION, name=name), value)
+
+
+def options(told: JsonObject) -> Iterator[tuple[str, str]]:
+    """The attributes of a balancer or a target group, which have a key and a value each."""
+    for one in structures(told.get("Attributes")):
+        yield text(one.get("Key")), text(one.get("Value"))
 
 
 def _create_listener(event: Event) -> Iterator[Write]:
@@ -158,11 +214,15 @@ def _rule_key(event: Event, rule: JsonObject) -> SettingKey:
 def _observe_balancers(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
     for balancer in structures(answer.get("LoadBalancers")):
         arn, settled = text(balancer.get("LoadBalancerArn")), text(mapping(balancer.get("State")).get("Code")) != "provisioning"
-        kept = {name: text(balancer.get(name)) for name in ("LoadBalancerName", "Type", "Scheme", "VpcId")}
-        yield seen(scope, BALANCER, arn, present(kept), settled=settled)
-        yield seen(scope, ATTRIBUTE, arn, sorted(identifiers(balancer.get("SecurityGroups"))), _GROUPS, settled=settled)
-        subnets = sorted(identifiers(balancer.get("AvailabilityZones"), "SubnetId"))
-        yield seen(scope, ATTRIBUTE, arn, subnets, _SUBNETS, settled=settled)
+        value = _balancer(balancer)
+        yield seen(scope, BALANCER, arn, value, settled=settled)
+        for name in (_GROUPS, _SUBNETS):
+            yield seen(scope, ATTRIBUTE, arn, value[name], name, settled=settled)
+
+
+def _observe_options(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
+    for name, value in options(answer):
+        yield seen(scope, OPTION, read.parameters.get("LoadBalancerArn"), value, name)
 
 
 def _observe_listeners(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
@@ -178,19 +238,41 @@ def _observe_rules(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Obs
             yield seen(scope, RULE, listener, _rule(rule), _priority(rule), _handles(rule))
 
 
-def _balancer(key: SettingKey) -> Read:
+def _read_balancer(key: SettingKey) -> Read:
     return ELB.read("DescribeLoadBalancers", LoadBalancerArns=[key.resource])
+
+
+def _read_options(key: SettingKey) -> Read:
+    return ELB.read("DescribeLoadBalancerAttributes", LoadBalancerArn=key.resource)
+
+
+def _details(key: SettingKey) -> Iterable[Read]:
+    return (ELB.read("DescribeListeners", LoadBalancerArn=key.resource), _read_options(key))
 
 
 # --- changes ------------------------------------------------------------------------------------------------------------------
 
 
 def _change_balancer(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
-    return immutable(key.resource)
+    if wanted is None:
+        # A protected one refuses to go, and whether it is protected is a setting of its own.
+        unprotected = _change_option(key._replace(kind=OPTION, name=_PROTECTED), live, "false")
+        return (*unprotected, *ELB.call("DeleteLoadBalancer", {"LoadBalancerArn": key.resource}, loses=_BALANCER_LOSES))
+    if live is None:
+        made = {"Name": wanted.get("LoadBalancerName")}
+        made |= {name: value for name, value in wanted.items() if name not in ("LoadBalancerName", "VpcId") and value}
+        return ELB.call("CreateLoadBalancer", made, creates="LoadBalancers[0].LoadBalancerArn", loses=_BALANCER_LOSES)
+    differing = {name for name in {*live.value, *wanted} if live.value.get(name) != wanted.get(name)}
+    return () if differing <= {_GROUPS, _SUBNETS} else immutable(key.resource)
+
+
+def _change_option(key: SettingKey, live: Observed | None, wanted: Value) -> tuple[Call, ...]:
+    asked = [{"Key": key.name, "Value": wanted}]
+    return ELB.call("ModifyLoadBalancerAttributes", {"LoadBalancerArn": key.resource, "Attributes": asked})
 
 
 def _change_attribute(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
-    if wanted is None or live is None:
+    if wanted is None:
         return always_there(key.name)
     operation = "SetSecurityGroups" if key.name == _GROUPS else "SetSubnets"
     return ELB.call(operation, {"LoadBalancerArn": key.resource, key.name: items(wanted)})
@@ -218,14 +300,15 @@ def _change_rule(key: SettingKey, live: Observed | None, wanted: Value) -> Chang
 
 
 LOAD_BALANCERS = family(
+    Kind(BALANCER, 60, _read_balancer, _change_balancer, implies=_implied, details=_details),
+    Kind(ATTRIBUTE, 10, _read_balancer, _change_attribute, part_of=BALANCER),
     Kind(
-        BALANCER,
-        60,
-        _balancer,
-        _change_balancer,
-        details=lambda key: (ELB.read("DescribeListeners", LoadBalancerArn=key.resource),),
+        OPTION,
+        10,
+        _read_options,
+        lambda key, live, wanted: always_there(key.name) if wanted is None else _change_option(key, live, wanted),
+        part_of=BALANCER,
     ),
-    Kind(ATTRIBUTE, 10, _balancer, _change_attribute, part_of=BALANCER),
     Kind(
         LISTENER,
         14,
@@ -237,6 +320,9 @@ LOAD_BALANCERS = family(
     Kind(RULE, 12, lambda key: ELB.read("DescribeRules", ListenerArn=key.resource), _change_rule, part_of=LISTENER),
     service=ELB.source,
     readers={
+        "CreateLoadBalancer": _create_balancer,
+        "DeleteLoadBalancer": _delete_balancer,
+        "ModifyLoadBalancerAttributes": _set_options,
         "SetSecurityGroups": _set_groups,
         "SetSubnets": _set_subnets,
         "CreateListener": _create_listener,
@@ -249,6 +335,7 @@ LOAD_BALANCERS = family(
     },
     observers={
         "DescribeLoadBalancers": _observe_balancers,
+        "DescribeLoadBalancerAttributes": _observe_options,
         "DescribeListeners": _observe_listeners,
         "DescribeRules": _observe_rules,
     },

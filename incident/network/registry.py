@@ -29,6 +29,7 @@ from incident.network.route_table import ROUTE_TABLES
 from incident.network.security_group import SECURITY_GROUPS
 from incident.network.subnet import SUBNETS
 from incident.network.tag import TAGS
+from incident.network.target_group import TARGET_GROUPS
 from incident.network.traffic_mirror import TRAFFIC_MIRRORS
 from incident.network.transit_gateway import TRANSIT_GATEWAYS
 from incident.network.transit_gateway_route import TRANSIT_GATEWAY_ROUTES
@@ -60,6 +61,7 @@ FAMILIES: tuple[Family, ...] = (
     TRAFFIC_MIRRORS,
     BLOCK_PUBLIC_ACCESS,
     LOAD_BALANCERS,
+    TARGET_GROUPS,
     DATABASES,
     FIREWALLS,
     FUNCTIONS,

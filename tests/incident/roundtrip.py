@@ -30,6 +30,7 @@ class Network:
         self.aws = aws
         self.scope = Scope(aws.account, REGION)
         self._clients: dict[tuple[str, bool], Any] = {}
+        self.renamed: dict[str, str] = {}
         self.ec2, self.actor = self.client("ec2"), self.client("ec2", recorded=True)
 
     def client(self, service: str, *, recorded: bool = False) -> Any:
@@ -61,23 +62,38 @@ class Network:
             raise
 
     def bring(self, key: SettingKey, wanted: Value) -> str | None:
-        """Bring one setting to a value; the reason if no call does."""
-        live = self.live(key)
-        answer = family_for_kind(key.kind).change(key, live, wanted)
+        """Bring one setting to a value; the reason if no call does. What was made again goes by its new id from then on."""
+        now, wanted = self.current(key), self.current_value(wanted)
+        live = self.live(now)
+        answer = family_for_kind(now.kind).change(now, live, wanted)
         if isinstance(answer, Unrestorable):
             return answer.reason
         for call in answer:
-            self._do(call)
+            told = self._do(call)
+            if live is None and call.creates and not key.name:
+                self.renamed[key.resource] = str(jmespath.search(call.creates, told))
         return None
+
+    def current(self, key: SettingKey) -> SettingKey:
+        """A setting where it is now, if its resource was made again."""
+        return key._replace(resource=self.current_value(key.resource))
+
+    def current_value(self, value: Value) -> Value:
+        """A value with the ids of what was made again."""
+        if isinstance(value, dict):
+            return {name: self.current_value(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self.current_value(inner) for inner in value]
+        return self.renamed.get(value, value) if isinstance(value, str) else value
 
     def records(self) -> list[Record]:
         return [Record.parse(raw) for raw in self.aws.app.trail.records()]
 
-    def _do(self, call: Call) -> None:
+    def _do(self, call: Call) -> dict[str, Any]:
         parameters = dict(call.parameters)
         for name, lookup in call.lookups.items():
             parameters[name] = jmespath.search(lookup.path, self._answer(lookup.read))
-        _method(self.client(call.service), call.operation)(**parameters)
+        return _method(self.client(call.service), call.operation)(**parameters)
 
     def _read(self, family: Family, read: Read, *, deep: bool = False) -> dict[SettingKey, Observed]:
         found: dict[SettingKey, Observed] = {}

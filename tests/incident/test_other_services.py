@@ -162,6 +162,107 @@ EXAMPLES = [
         "priority 10",
     ),
     Example(
+        "elasticloadbalancing:CreateLoadBalancer",
+        {"name": "web", "subnets": ["subnet-2", "subnet-1"], "securityGroups": ["sg-1"]},
+        {
+            "loadBalancers": [
+                {
+                    "loadBalancerArn": BALANCER,
+                    "loadBalancerName": "web",
+                    "dNSName": "web-1.us-east-1.elb.amazonaws.com",
+                    "type": "application",
+                    "scheme": "internet-facing",
+                    "vpcId": "vpc-1",
+                    "ipAddressType": "ipv4",
+                    "securityGroups": ["sg-1"],
+                    "availabilityZones": [{"zoneName": "a", "subnetId": "subnet-2"}, {"zoneName": "b", "subnetId": "subnet-1"}],
+                    "state": {"code": "provisioning"},
+                }
+            ]
+        },
+        "load-balancer",
+        BALANCER,
+        {
+            "LoadBalancers": [
+                {
+                    "LoadBalancerArn": BALANCER,
+                    "LoadBalancerName": "web",
+                    "DNSName": "web-1.us-east-1.elb.amazonaws.com",
+                    "Type": "application",
+                    "Scheme": "internet-facing",
+                    "VpcId": "vpc-1",
+                    "IpAddressType": "ipv4",
+                    "SecurityGroups": ["sg-1"],
+                    "AvailabilityZones": [{"SubnetId": "subnet-1"}, {"SubnetId": "subnet-2"}],
+                    "State": {"Code": "active"},
+                }
+            ]
+        },
+    ),
+    Example(
+        "elasticloadbalancing:ModifyTargetGroup",
+        {"targetGroupArn": TARGETS, "healthCheckPath": "/mine"},
+        {
+            "targetGroups": [
+                {
+                    "targetGroupArn": TARGETS,
+                    "targetGroupName": "web",
+                    "protocol": "HTTP",
+                    "port": 80,
+                    "vpcId": "vpc-1",
+                    "targetType": "instance",
+                    "healthCheckEnabled": True,
+                    "healthCheckPath": "/mine",
+                    "healthCheckIntervalSeconds": 30,
+                    "healthyThresholdCount": 5,
+                    "matcher": {"httpCode": "200"},
+                    "loadBalancerArns": [BALANCER],
+                }
+            ]
+        },
+        "target-group",
+        TARGETS,
+        {
+            "TargetGroups": [
+                {
+                    "TargetGroupArn": TARGETS,
+                    "TargetGroupName": "web",
+                    "Protocol": "HTTP",
+                    "Port": 80,
+                    "VpcId": "vpc-1",
+                    "TargetType": "instance",
+                    "HealthCheckEnabled": True,
+                    "HealthCheckPath": "/mine",
+                    "HealthCheckIntervalSeconds": 30,
+                    "HealthyThresholdCount": 5,
+                    "Matcher": {"HttpCode": "200"},
+                    "LoadBalancerArns": [BALANCER],
+                }
+            ]
+        },
+    ),
+    Example(
+        "elasticloadbalancing:RegisterTargets",
+        {"targetGroupArn": TARGETS, "targets": [{"id": "198.51.100.6", "port": 8080, "availabilityZone": "all"}]},
+        None,
+        "target",
+        TARGETS,
+        {
+            "TargetHealthDescriptions": [
+                {
+                    "Target": {"Id": "198.51.100.6", "Port": 8080, "AvailabilityZone": "all"},
+                    "HealthCheckPort": "8080",
+                    "TargetHealth": {"State": "initial", "Reason": "Elb.RegistrationInProgress"},
+                },
+                {
+                    "Target": {"Id": "10.0.0.1", "Port": 80, "AvailabilityZone": "us-east-1a"},
+                    "TargetHealth": {"State": "draining", "Reason": "Target.DeregistrationInProgress"},
+                },
+            ]
+        },
+        "198.51.100.6 8080",
+    ),
+    Example(
         "rds:ModifyDBInstance",
         {"dBInstanceIdentifier": "Shop", "publiclyAccessible": True, "vpcSecurityGroupIds": ["sg-1"], "applyImmediately": True},
         {"dBInstance": {"dBInstanceIdentifier": "shop", "publiclyAccessible": False}},
@@ -338,6 +439,89 @@ def test_a_deleted_listener_takes_its_rules_along():
     told("elasticloadbalancing:CreateRule", {}, {"rules": [rule("10", "/a")]}, fold)
     entries = told("elasticloadbalancing:DeleteListener", {"listenerArn": LISTENER}, None, fold)
     assert [(entry.key.kind, entry.after) for entry in entries] == [("listener", None), ("listener-rule", None)]
+
+
+def balancer(subnets: list[str]) -> dict[str, Any]:
+    return {
+        "LoadBalancerName": "web",
+        "Type": "application",
+        "Scheme": "internal",
+        "VpcId": "vpc-1",
+        "SecurityGroups": ["sg-1"],
+        "Subnets": subnets,
+    }
+
+
+def test_a_deleted_balancer_takes_its_listeners_and_their_rules_along():
+    fold = Fold()
+    made = {"listenerArn": LISTENER, "loadBalancerArn": BALANCER, "protocol": "HTTP", "port": 80, "defaultActions": []}
+    other = {**made, "listenerArn": f"{LISTENER}x", "loadBalancerArn": f"{BALANCER}x"}
+    told("elasticloadbalancing:CreateListener", {}, {"listeners": [made, other]}, fold)
+    told("elasticloadbalancing:CreateRule", {}, {"rules": [rule("10", "/a")]}, fold)
+    entries = told("elasticloadbalancing:DeleteLoadBalancer", {"loadBalancerArn": BALANCER}, None, fold)
+    assert [(entry.key.kind, entry.key.resource, entry.after) for entry in entries] == [
+        ("load-balancer", BALANCER, None),
+        ("listener", LISTENER, None),
+        ("listener-rule", LISTENER, None),
+    ]
+
+
+def test_a_balancer_is_made_again_with_what_it_had_and_unprotected_before_it_goes():
+    key, value = setting("load-balancer", BALANCER), balancer(["subnet-1"])
+    (made,) = change(key, None, value)
+    asked = {"Name": "web", "Type": "application", "Scheme": "internal", "SecurityGroups": ["sg-1"], "Subnets": ["subnet-1"]}
+    assert made == ("elbv2:CreateLoadBalancer", asked)
+    assert [operation for operation, _ in change(key, value, None)] == [
+        "elbv2:ModifyLoadBalancerAttributes",
+        "elbv2:DeleteLoadBalancer",
+    ]
+
+
+def test_the_subnets_of_a_balancer_are_a_setting_of_their_own():
+    key = setting("load-balancer", BALANCER)
+    assert change(key, balancer(["subnet-9"]), balancer(["subnet-1"])) == []
+    answer = family_for_kind(key.kind).change(key, Observed(key, {**balancer([]), "Scheme": "internet-facing"}), balancer([]))
+    assert isinstance(answer, Unrestorable)
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "response"),
+    [
+        ("CreateLoadBalancer", {"loadBalancerName": "old", "listeners": []}, {"dNSName": "old-1.elb.amazonaws.com"}),
+        ("DeleteLoadBalancer", {"loadBalancerName": "old"}, None),
+        ("ModifyLoadBalancerAttributes", {"loadBalancerName": "old", "loadBalancerAttributes": {}}, {"loadBalancerName": "old"}),
+    ],
+)
+def test_a_classic_balancers_record_is_not_understood(operation: str, request_: dict[str, Any], response: dict[str, Any] | None):
+    with pytest.raises(ValueError, match=r"load-balancer|classic"):
+        told(f"elasticloadbalancing:{operation}", request_, response)
+
+
+def test_a_target_without_a_port_has_that_of_its_group():
+    fold = Fold()
+    group = {"targetGroupArn": TARGETS, "targetGroupName": "web", "port": 80}
+    told("elasticloadbalancing:CreateTargetGroup", {}, {"targetGroups": [group]}, fold)
+    (entry,) = told("elasticloadbalancing:RegisterTargets", {"targetGroupArn": TARGETS, "targets": [{"id": "i-1"}]}, None, fold)
+    assert entry.key.name == "i-1 80"
+    with pytest.raises(ValueError, match="no port"):
+        told("elasticloadbalancing:RegisterTargets", {"targetGroupArn": TARGETS, "targets": [{"id": "i-1"}]})
+
+
+def test_a_target_leaves_and_returns_by_its_id_and_port():
+    key = setting("target", TARGETS, "198.51.100.6 8080")
+    outside = {"AvailabilityZone": "all"}
+    asked = {"TargetGroupArn": TARGETS, "Targets": [{"Id": "198.51.100.6", "Port": 8080, **outside}]}
+    assert change(key, outside, None) == [("elbv2:DeregisterTargets", asked)]
+    assert change(key, None, outside) == [("elbv2:RegisterTargets", asked)]
+
+
+def test_only_what_differs_of_a_target_groups_checks_is_set_back():
+    key = setting("target-group", TARGETS)
+    value = {"TargetGroupName": "web", "Protocol": "HTTP", "Port": 80, "HealthCheckPath": "/", "HealthyThresholdCount": 5}
+    asked = {"TargetGroupArn": TARGETS, "HealthCheckPath": "/"}
+    assert change(key, {**value, "HealthCheckPath": "/mine"}, value) == [("elbv2:ModifyTargetGroup", asked)]
+    answer = family_for_kind(key.kind).change(key, Observed(key, {**value, "Port": 81}), value)
+    assert isinstance(answer, Unrestorable)
 
 
 def test_what_else_a_database_or_a_function_is_given_is_never_lost_from_sight():

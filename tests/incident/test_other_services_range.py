@@ -67,7 +67,8 @@ def returns(aws: Range, build: Callable[[Shop], None], attack: Callable[[Shop], 
     folded = fold(network.records(), before)
     assert told_wrongly(folded, values(network.settings())) == {}
     assert undo(network, folded) == []
-    assert values(network.settings()) == values(before)
+    expected = {network.current(key): network.current_value(value) for key, value in values(before).items()}
+    assert values(network.settings()) == expected
 
 
 def test_a_balancers_groups_listeners_and_rules_return(aws: Range):
@@ -92,6 +93,52 @@ def test_a_rule_that_was_moved_or_deleted_returns_to_its_place(aws: Range):
         elb.delete_rule(RuleArn=shop.rule)
 
     returns(aws, Shop.balancer, attack)
+
+
+def test_a_balancer_that_was_deleted_returns_with_its_listeners_and_rules(aws: Range):
+    def attack(shop: Shop) -> None:
+        elb = shop.network.client("elbv2", recorded=True)
+        elb.delete_load_balancer(LoadBalancerArn=shop.arn)
+        for targets in shop.targets:
+            elb.delete_target_group(TargetGroupArn=targets)
+
+    returns(aws, Shop.balancer, attack)
+
+
+def test_a_balancer_that_the_actor_made_goes_though_it_is_protected(aws: Range):
+    def attack(shop: Shop) -> None:
+        elb = shop.network.client("elbv2", recorded=True)
+        made = elb.create_load_balancer(Name="mine", Subnets=shop.subnets[:2], SecurityGroups=shop.groups)
+        arn = made["LoadBalancers"][0]["LoadBalancerArn"]
+        elb.set_subnets(LoadBalancerArn=arn, Subnets=shop.subnets[1:3])
+        protected = [{"Key": "deletion_protection.enabled", "Value": "true"}]
+        elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=protected)
+        mine = elb.create_target_group(Name="mine", Protocol="HTTP", Port=80, VpcId=shop.vpc, TargetType="ip")
+        targets = mine["TargetGroups"][0]["TargetGroupArn"]
+        elb.register_targets(TargetGroupArn=targets, Targets=[{"Id": "198.51.100.6", "Port": 8080, "AvailabilityZone": "all"}])
+        actions = [{"Type": "forward", "TargetGroupArn": targets}]
+        elb.create_listener(LoadBalancerArn=arn, Protocol="HTTP", Port=80, DefaultActions=actions)
+
+    returns(aws, Shop.balancer, attack)
+
+
+def test_traffic_goes_to_the_targets_that_it_went_to(aws: Range):
+    def build(shop: Shop) -> None:
+        shop.balancer()
+        elb = shop.network.client("elbv2")
+        made = elb.create_target_group(Name="addresses", Protocol="HTTP", Port=80, VpcId=shop.vpc, TargetType="ip")
+        shop.members = made["TargetGroups"][0]["TargetGroupArn"]
+        elb.register_targets(TargetGroupArn=shop.members, Targets=[{"Id": "10.0.0.1"}, {"Id": "10.0.0.2", "Port": 8080}])
+
+    def attack(shop: Shop) -> None:
+        elb = shop.network.client("elbv2", recorded=True)
+        elb.register_targets(TargetGroupArn=shop.members, Targets=[{"Id": "198.51.100.6"}])
+        elb.deregister_targets(TargetGroupArn=shop.members, Targets=[{"Id": "10.0.0.1"}, {"Id": "10.0.0.2", "Port": 8080}])
+        elb.modify_target_group(TargetGroupArn=shop.members, HealthCheckPath="/mine", HealthCheckIntervalSeconds=300)
+        sticky = [{"Key": "stickiness.enabled", "Value": "true"}]
+        elb.modify_target_group_attributes(TargetGroupArn=shop.members, Attributes=sticky)
+
+    returns(aws, build, attack)
 
 
 def test_a_database_is_closed_again(aws: Range):
