@@ -64,7 +64,14 @@ def _with_details(aws: Aws, family: Family, scope: Scope, read: Read) -> list[Ob
         if f"{asked}" in done:
             continue
         done.add(f"{asked}")
-        listed = [observed for page in aws.read_all(scope, asked) for observed in family.observe(scope, asked, page)]
+        try:
+            listed = [observed for page in aws.read_all(scope, asked) for observed in family.observe(scope, asked, page)]
+        except AwsError as error:
+            if asked is read or error.code not in family.absent_codes:
+                raise
+            # It has none, such as a function without a policy; or it went since it was listed, and then is not there.
+            found = [observed for observed in found if family.read(observed.key) != asked]
+            continue
         # A deleted prefix list is still listed; its entries cannot be read any more.
         standing = [observed.key for observed in listed if not observed.key.name and observed.value is not None]
         waiting += [detail for key in standing for detail in family.details(key)]

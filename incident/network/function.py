@@ -1,4 +1,4 @@
-"""Functions: the subnets and groups with which one stands in a VPC, none if it stands outside.
+"""Functions: the subnets and groups with which one stands in a VPC, none if it stands outside, and who may call it.
 
 CloudTrail ends the event's name in the version of the API. An update may carry more than the VPC; each further member is a setting
 whose values are not known, so that it is shown to people and never lost from sight.
@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from incident.family import Change, Read, Scope, Unrestorable
+from incident.network import function_access as access
+from incident.network.function_access import LAMBDA
 from incident.network.kinds import Event, Kind, always_there, family, immutable, seen
-from incident.network.service import Service
 from incident.network.values import identifiers, mapping, structures, text
 from incident.record import JsonObject
 from incident.settings import UNKNOWN, Observed, SettingKey, Value, Write
 
-LAMBDA = Service("lambda", "lambda")
 FUNCTION = "function"
 ATTRIBUTE = "function-attribute"
 
@@ -33,7 +33,7 @@ def _vpc(told: Any) -> dict[str, Any]:
 
 
 def _update(event: Event) -> Iterator[Write]:
-    function = event.answered("FunctionName") or event.requested("FunctionName").rpartition(":")[2]
+    function = event.answered("FunctionName") or access.named(event.requested("FunctionName"))[0]
     for name, value in event.request.items():
         if name not in _HOW:
             yield Write(event.key(ATTRIBUTE, function, name), _vpc(value) if name == _VPC else UNKNOWN)
@@ -68,11 +68,15 @@ def _change(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
 
 
 FUNCTIONS = family(
-    Kind(FUNCTION, 60, _read, lambda key, live, wanted: immutable(key.resource)),
+    Kind(FUNCTION, 60, _read, lambda key, live, wanted: immutable(key.resource), details=access.details),
     Kind(ATTRIBUTE, 10, _read, _change, part_of=FUNCTION),
+    *access.KINDS,
     service=LAMBDA.source,
-    readers={f"UpdateFunctionConfiguration{version}": _update for version in ("", "20150331", "20150331v2")},
-    observers={"ListFunctions": _observe_all, "GetFunctionConfiguration": _observe_one},
+    readers={
+        **{f"UpdateFunctionConfiguration{version}": _update for version in ("", "20150331", "20150331v2")},
+        **access.READERS,
+    },
+    observers={"ListFunctions": _observe_all, "GetFunctionConfiguration": _observe_one, **access.OBSERVERS},
     inventory=(LAMBDA.read("ListFunctions"),),
     absent_codes=("ResourceNotFoundException",),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -297,6 +298,71 @@ EXAMPLES = [
         "VpcConfig",
     ),
     Example(
+        "lambda:AddPermission20150331v2",
+        {"functionName": "pay", "statementId": "all", "action": "lambda:InvokeFunctionUrl", "principal": "*"},
+        {
+            "statement": json.dumps(
+                {
+                    "Sid": "all",
+                    "Effect": "Allow",
+                    "Principal": "*",
+                    "Action": "lambda:InvokeFunctionUrl",
+                    "Resource": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pay",
+                    "Condition": {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}},
+                }
+            )
+        },
+        "function-permission",
+        "pay",
+        {
+            "Policy": json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Id": "default",
+                    "Statement": [
+                        {
+                            "Sid": "all",
+                            "Effect": "Allow",
+                            "Principal": "*",
+                            "Action": "lambda:InvokeFunctionUrl",
+                            "Resource": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pay",
+                            "Condition": {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}},
+                        },
+                        {
+                            "Sid": "of-the-alias",
+                            "Effect": "Allow",
+                            "Principal": {"Service": "s3.amazonaws.com"},
+                            "Action": "lambda:InvokeFunction",
+                            "Resource": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pay:live",
+                        },
+                    ],
+                }
+            ),
+            "RevisionId": "1",
+        },
+        "all",
+    ),
+    Example(
+        "lambda:UpdateFunctionUrlConfig",
+        {"functionName": "pay", "authType": "NONE"},
+        {
+            "functionUrl": "https://x.lambda-url.us-east-1.on.aws/",
+            "functionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pay",
+            "authType": "NONE",
+            "cors": {"allowOrigins": ["*"]},
+            "invokeMode": "BUFFERED",
+        },
+        "function-url",
+        "pay",
+        {
+            "FunctionUrl": "https://x.lambda-url.us-east-1.on.aws/",
+            "AuthType": "NONE",
+            "Cors": {"AllowOrigins": ["*"], "AllowCredentials": False, "MaxAge": 0},
+            "InvokeMode": "BUFFERED",
+        },
+        "$LATEST",
+    ),
+    Example(
         "route53:ChangeResourceRecordSets",
         {
             "hostedZoneId": "Z1",
@@ -551,6 +617,38 @@ def test_a_function_that_stood_outside_leaves_the_vpc_again():
     outside: dict[str, list[str]] = {"SubnetIds": [], "SecurityGroupIds": []}
     inside = {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
     assert change(key, inside, outside) == [("lambda:UpdateFunctionConfiguration", {"FunctionName": "pay", "VpcConfig": outside})]
+
+
+def test_who_may_call_an_alias_is_a_setting_of_the_function():
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pay:live"
+    request = {"functionName": function, "statementId": "mine", "action": "lambda:InvokeFunction", "principal": "999988887777"}
+    (entry,) = told("lambda:AddPermission20150331v2", request)
+    key = setting("function-permission", "pay", "mine live")
+    assert (entry.key, entry.before) == (key, None)
+    assert family_for_kind(key.kind).opens(key, entry.after)
+    asked = {"FunctionName": "pay", "Qualifier": "live", "StatementId": "mine"}
+    assert change(key, entry.after, None) == [("lambda:RemovePermission", asked)]
+    assert family_for_kind(key.kind).read(key).parameters == {"FunctionName": "pay", "Qualifier": "live"}
+
+
+def test_a_removed_statement_comes_back_with_its_conditions_or_says_that_it_cannot():
+    key = setting("function-permission", "pay", "from-bucket")
+    value = {"Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com", "SourceArn": "arn:aws:s3:::orders"}
+    assert change(key, None, value) == [("lambda:AddPermission", {"FunctionName": "pay", "StatementId": "from-bucket", **value})]
+    assert not family_for_kind(key.kind).opens(key, value)
+    answer = family_for_kind(key.kind).change(key, None, {**value, "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.1"}}})
+    assert isinstance(answer, Unrestorable)
+
+
+def test_a_public_url_is_closed_and_what_it_newly_has_goes():
+    key = setting("function-url", "pay", "$LATEST")
+    closed, public = {"AuthType": "AWS_IAM"}, {"AuthType": "NONE", "Cors": {"AllowOrigins": ["*"]}}
+    asked = {"FunctionName": "pay", "AuthType": "AWS_IAM", "Cors": {}, "InvokeMode": "BUFFERED"}
+    assert change(key, public, closed) == [("lambda:UpdateFunctionUrlConfig", asked)]
+    assert change(key, public, None) == [("lambda:DeleteFunctionUrlConfig", {"FunctionName": "pay"})]
+    assert change(key, None, closed) == [("lambda:CreateFunctionUrlConfig", {"FunctionName": "pay", **closed})]
+    assert family_for_kind(key.kind).opens(key, public)
+    assert not family_for_kind(key.kind).opens(key, closed)
 
 
 def dns(action: str, value: str) -> dict[str, Any]:

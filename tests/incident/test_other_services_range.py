@@ -161,26 +161,66 @@ def test_a_database_is_closed_again(aws: Range):
     returns(aws, build, attack)
 
 
-def test_a_function_stands_where_it_stood(aws: Range):
-    def build(shop: Shop) -> None:
-        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        role = shop.network.client("iam").create_role(RoleName="pay", AssumeRolePolicyDocument=document)["Role"]["Arn"]
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w") as packed:
-            packed.writestr("pay.py", "")
-        shop.network.client("lambda").create_function(
-            FunctionName="pay",
-            Runtime="python3.12",
-            Role=role,
-            Handler="pay.pay",
-            Code={"ZipFile": archive.getvalue()},
-            VpcConfig={"SubnetIds": shop.subnets[:1], "SecurityGroupIds": shop.groups[:1]},
-        )
+def function(shop: Shop) -> None:
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = shop.network.client("iam").create_role(RoleName="pay", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("pay.py", "")
+    shop.network.client("lambda").create_function(
+        FunctionName="pay",
+        Runtime="python3.12",
+        Role=role,
+        Handler="pay.pay",
+        Code={"ZipFile": archive.getvalue()},
+        VpcConfig={"SubnetIds": shop.subnets[:1], "SecurityGroupIds": shop.groups[:1]},
+    )
 
+
+def test_a_function_stands_where_it_stood(aws: Range):
     def attack(shop: Shop) -> None:
         elsewhere = {"SubnetIds": shop.subnets[1:3], "SecurityGroupIds": shop.groups[1:]}
         shop.network.client("lambda", recorded=True).update_function_configuration(FunctionName="pay", VpcConfig=elsewhere)
+
+    returns(aws, function, attack)
+
+
+def test_only_those_may_call_a_function_who_could(aws: Range):
+    allowed = {"FunctionName": "pay", "StatementId": "from-bucket", "Action": "lambda:InvokeFunction"}
+    bucket = {"Principal": "s3.amazonaws.com", "SourceArn": "arn:aws:s3:::orders", "SourceAccount": "111122223333"}
+
+    def build(shop: Shop) -> None:
+        function(shop)
+        client = shop.network.client("lambda")
+        client.add_permission(**allowed, **bucket)
+        client.create_function_url_config(FunctionName="pay", AuthType="AWS_IAM")
+
+    def attack(shop: Shop) -> None:
+        client = shop.network.client("lambda", recorded=True)
+        client.remove_permission(FunctionName="pay", StatementId="from-bucket")
+        client.add_permission(**{**allowed, "StatementId": "mine", "Principal": "999988887777"})
+        public = {"Action": "lambda:InvokeFunctionUrl", "Principal": "*", "FunctionUrlAuthType": "NONE"}
+        client.add_permission(**{**allowed, "StatementId": "all", **public})
+        client.update_function_url_config(FunctionName="pay", AuthType="NONE")
+
+    returns(aws, build, attack)
+
+
+@pytest.mark.parametrize("first", ["create", "delete"])
+def test_a_functions_url_goes_or_comes_back(aws: Range, first: str):
+    def build(shop: Shop) -> None:
+        function(shop)
+        if first == "delete":
+            cors = {"AllowOrigins": ["https://shop.example"]}
+            shop.network.client("lambda").create_function_url_config(FunctionName="pay", AuthType="AWS_IAM", Cors=cors)
+
+    def attack(shop: Shop) -> None:
+        client = shop.network.client("lambda", recorded=True)
+        if first == "delete":
+            client.delete_function_url_config(FunctionName="pay")
+        else:
+            client.create_function_url_config(FunctionName="pay", AuthType="NONE")
 
     returns(aws, build, attack)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from datetime import UTC, datetime
 
 import pytest
@@ -60,3 +63,21 @@ def test_pages_that_break_between_records_of_one_name_are_all_read(aws):
 
 def test_only_global_services_are_asked_in_the_home_region_alone():
     assert {read.service for family in FAMILIES if family.home_only for read in family.inventory} == {"route53"}
+
+
+def test_a_function_without_policy_and_url_is_no_failed_read(aws):
+    (account,) = aws.config.accounts
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = aws.client(account, "us-east-1", "iam").create_role(RoleName="pay", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("pay.py", "")
+    functions = aws.client(account, "us-east-1", "lambda")
+    code = {"ZipFile": archive.getvalue()}
+    functions.create_function(FunctionName="pay", Runtime="python3.12", Role=role, Handler="pay.pay", Code=code)
+
+    swept = sweep_region(aws, Scope(account, "us-east-1"), datetime.now(UTC))
+
+    assert swept.failed == {}
+    assert {one.key.kind for one in swept.settings if one.key.resource == "pay"} == {"function", "function-attribute"}
