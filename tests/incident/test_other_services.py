@@ -667,6 +667,40 @@ def test_a_deleted_name_proves_what_it_said_and_a_made_one_that_it_was_not_there
     assert isinstance(replaced.before, Unknown)
 
 
+def zone_network(vpc: str) -> dict[str, Any]:
+    return {"hostedZoneId": "Z1", "vPC": {"vPCRegion": REGION, "vPCId": vpc}}
+
+
+def test_a_network_that_joins_or_leaves_a_zone_is_a_setting_of_it():
+    key = setting("hosted-zone-network", "Z1", "vpc-1", region="global")
+    value = {"VPCRegion": REGION}
+    (joined,) = told("route53:AssociateVPCWithHostedZone", zone_network("vpc-1"))
+    (left,) = told("route53:DisassociateVPCFromHostedZone", zone_network("vpc-1"))
+    assert (joined.key, joined.after) == (key, value)
+    assert (left.before, left.after) == (value, None)
+    asked = {"HostedZoneId": "Z1", "VPC": {"VPCId": "vpc-1", "VPCRegion": REGION}}
+    assert change(key, value, None) == [("route53:DisassociateVPCFromHostedZone", asked)]
+    assert change(key, None, value) == [("route53:AssociateVPCWithHostedZone", asked)]
+
+
+def test_a_zone_that_was_made_goes_and_one_that_was_deleted_is_left_to_people():
+    fold = Fold()
+    zone = {"id": "/hostedzone/Z1", "name": "corp.example.", "callerReference": "1", "config": {"privateZone": True}}
+    request = {"name": "corp.example", "callerReference": "1", "vPC": {"vPCRegion": REGION, "vPCId": "vpc-1"}}
+    made = told("route53:CreateHostedZone", request, {"hostedZone": zone}, fold)
+    assert [(entry.key.kind, entry.before, entry.after) for entry in made] == [
+        ("hosted-zone", None, {"Name": "corp.example."}),
+        ("hosted-zone-network", None, {"VPCRegion": REGION}),
+    ]
+    key = setting("hosted-zone", "Z1", region="global")
+    assert change(key, {"Name": "corp.example."}, None) == [("route53:DeleteHostedZone", {"Id": "Z1"})]
+    deleted = told("route53:DeleteHostedZone", {"id": "Z1"}, None, fold)
+    assert [(entry.key.kind, entry.after) for entry in deleted] == [("hosted-zone", None), ("hosted-zone-network", None)]
+    answer = family_for_kind("hosted-zone").change(key, None, {"Name": "corp.example."})
+    assert isinstance(answer, Unrestorable)
+    assert "name servers" in answer.advice
+
+
 @pytest.mark.parametrize(("live", "wanted", "action"), [(None, "1", "CREATE"), ("1", None, "DELETE"), ("1", "2", "UPSERT")])
 def test_a_name_is_brought_back_by_the_action_that_fits(live: str | None, wanted: str | None, action: str):
     key = setting("dns-record", "Z1", "www.shop.test. A", region="global")

@@ -245,3 +245,25 @@ def test_names_point_again_to_where_they_pointed(aws: Range):
         change(dns, shop.zone, "CREATE", "login.shop.test", "198.51.100.6")
 
     returns(aws, build, attack)
+
+
+def test_a_private_zone_is_seen_from_where_it_was_seen_and_the_actors_zone_goes(aws: Range):
+    def build(shop: Shop) -> None:
+        dns = shop.network.client("route53")
+        shop.other = shop.network.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+        here = {"VPCRegion": "us-east-1", "VPCId": shop.vpc}
+        made = dns.create_hosted_zone(Name="corp.test", CallerReference="1", VPC=here, HostedZoneConfig={"PrivateZone": True})
+        shop.zone = made["HostedZone"]["Id"]
+
+    def attack(shop: Shop) -> None:
+        dns = shop.network.client("route53", recorded=True)
+        there = {"VPCRegion": "us-east-1", "VPCId": shop.other}
+        dns.associate_vpc_with_hosted_zone(HostedZoneId=shop.zone, VPC=there)
+        dns.disassociate_vpc_from_hosted_zone(HostedZoneId=shop.zone, VPC={"VPCRegion": "us-east-1", "VPCId": shop.vpc})
+        config = {"PrivateZone": True}
+        mine = dns.create_hosted_zone(Name="shop.test", CallerReference="2", VPC=there, HostedZoneConfig=config)["HostedZone"]["Id"]
+        record = {"Name": "www.shop.test", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "198.51.100.6"}]}
+        batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+        dns.change_resource_record_sets(HostedZoneId=mine, ChangeBatch=batch)
+
+    returns(aws, build, attack)
