@@ -56,7 +56,7 @@ class RangeClient:
         self._ask("POST", "clock", {"advance_seconds": seconds})
 
     def settings(self, **values: float) -> None:
-        """Change `delivery_lag` or `snapshot_seconds`, or switch the `config_recorder` on (1) or off (0)."""
+        """Change `delivery_lag` or `snapshot_seconds`, or switch the `config_recorder` or the `trail_files` on (1) or off (0)."""
         self._ask("POST", "settings", dict(values))
 
     def calls(self, since: int = 0, refused: bool = False) -> list[dict[str, Any]]:
@@ -68,6 +68,11 @@ class RangeClient:
         """Every CloudTrail record, oldest first, delivered or not."""
         records: list[dict[str, Any]] = self._ask("GET", "records")
         return records
+
+    def deliver_trail_files(self) -> dict[str, Any]:
+        """Deliver to S3 what is due: the bucket, and the keys of the files just written."""
+        delivered: dict[str, Any] = self._ask("POST", "trail-files", {})
+        return delivered
 
     def add_finding(self, finding: dict[str, Any]) -> None:
         """Put a finding (in the shape of GetFindings) into GuardDuty."""

@@ -18,7 +18,7 @@ __all__ = ["FindingSpec", "Principal", "Scenario", "ScenarioError", "Step", "loa
 
 _TOP = {
     "name", "description", "teaching", "accounts", "regions", "principals", "estate", "attack", "finding", "expect",
-    "baseline", "config", "delivery_lag", "snapshot_seconds",
+    "baseline", "config", "trail_files", "delivery_lag", "snapshot_seconds",
 }  # fmt: skip
 _EXPECT = {"restored", "actors"}
 _SCENARIOS = Path(__file__).parent / "scenarios"
@@ -92,6 +92,7 @@ class Scenario:
     teaching: Any = ""
     baseline: bool = True
     config: bool = False
+    trail_files: bool = False
     delivery_lag: float = 0.0
     snapshot_seconds: float = 0.0
 
@@ -142,6 +143,7 @@ def _build(source: Source) -> Scenario:
         teaching=data.get("teaching", ""),
         baseline=_flag(source, ("baseline",), True),
         config=_flag(source, ("config",), False),
+        trail_files=_flag(source, ("trail_files",), False),
         delivery_lag=_duration(source, "delivery_lag"),
         snapshot_seconds=_duration(source, "snapshot_seconds"),
     )

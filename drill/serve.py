@@ -24,6 +24,9 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--delivery-lag", type=float, default=0.0, help="seconds until LookupEvents shows an event")
     out.add_argument("--snapshot-seconds", type=float, default=0.0, help="how long a snapshot takes")
     out.add_argument("--lookup-rate", type=float, default=2.0, help="LookupEvents calls a second (default 2)")
+    out.add_argument("--trail-files", action="store_true", help="deliver the trail to the bucket range-trail too")
+    out.add_argument("--trail-prefix", default="", help="what stands before AWSLogs/ in its keys")
+    out.add_argument("--trail-organization", default="", help="the organization's id in its keys, as in o-abcdefghij")
     out.add_argument("--clock-offset", type=float, default=0.0, help="seconds to add to real time")
     out.add_argument("--seed", type=int, default=0, help="for faults by chance")
     return out

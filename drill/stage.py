@@ -115,6 +115,8 @@ class Stage:
         self._cast.settle()
         if self.scenario.config:
             self.range.settings(config_recorder=True)
+        if self.scenario.trail_files:
+            self.range.settings(trail_files=True)
         for step in self.scenario.estate:
             self._perform(step)
 

@@ -26,6 +26,7 @@ from drill.aws.recorder import Recorder
 from drill.aws.regions import Regions
 from drill.aws.sts import TokenService
 from drill.aws.trail import KEPT_READS, Trail, changes_something, make_record
+from drill.aws.trail_files import BUCKET, TrailFiles
 from drill.aws.wire import Answer, Call, Environ, parse_call, refusal, success
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Application:
         self.clock = clock
         self.directory = Directory(config.accounts)
         self.trail = Trail(clock, config.delivery_lag)
+        self.trail_files = TrailFiles(config, clock, self.trail)
         self.findings = Findings(clock)
         self.troubles = Troubles(config.seed)
         self.troubles.limit(Throttle("cloudtrail", "LookupEvents", config.lookup_rate, max(1.0, config.lookup_rate)))
@@ -143,6 +145,8 @@ class Application:
     def _perform(self, call: Call, caller: Caller) -> Answer:
         if call.service == "ec2" and call.params.get("DryRun"):
             raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+        if call.service == "s3" and call.operation == "ListObjectsV2" and call.params.get("Bucket") == BUCKET:
+            self.trail_files.deliver()
         handler = self._handlers.get((call.service, call.operation))
         if handler is not None:
             return success(call, handler(call, caller))

@@ -78,6 +78,8 @@ class RangeConfig:
         snapshot_seconds: How long a snapshot takes to complete.
         lookup_rate: LookupEvents calls a second, for each account and region.
         host, port: Where to listen; port 0 takes a free one.
+        trail_files: Whether a trail delivers to S3 too, into the bucket `range-trail` of the first account.
+        trail_prefix, trail_organization: What its keys have before `AWSLogs/` and after it.
         clock_offset: Where the clock starts, in seconds from now.
         seed: For the random faults, so that a run can be repeated.
     """
@@ -87,6 +89,9 @@ class RangeConfig:
     delivery_lag: float = 0.0
     snapshot_seconds: float = 0.0
     lookup_rate: float = 2.0
+    trail_files: bool = False
+    trail_prefix: str = ""
+    trail_organization: str = ""
     host: str = "127.0.0.1"
     port: int = 0
     clock_offset: float = 0.0

@@ -15,10 +15,11 @@ from drill.aws.wire import Answer, Environ
 
 Json = Any
 Door = Callable[[dict[str, Any], dict[str, str]], Json]
+_SETTINGS = ("delivery_lag", "snapshot_seconds", "config_recorder", "trail_files")
 
 
 class Control:
-    """Health, clock, calls, records, findings, faults, dump and reset."""
+    """Health, clock, calls, records, trail files, findings, faults, dump and reset."""
 
     def __init__(self, app: Application, reset: Callable[[], None], dump: Callable[[], Json]) -> None:
         self._app = app
@@ -30,6 +31,7 @@ class Control:
             ("POST", "settings"): self._settings,
             ("GET", "calls"): self._calls,
             ("GET", "records"): self._records,
+            ("POST", "trail-files"): self._trail_files,
             ("POST", "finding"): self._finding,
             ("POST", "fault"): self._fault,
             ("GET", "dump"): lambda body, query: self._dump(),
@@ -65,14 +67,16 @@ class Control:
 
     def _settings(self, body: dict[str, Any], query: dict[str, str]) -> Json:
         for key in body:
-            if key not in ("delivery_lag", "snapshot_seconds", "config_recorder"):
-                raise ValueError(f"unknown setting {key!r}; use delivery_lag, snapshot_seconds or config_recorder")
+            if key not in _SETTINGS:
+                raise ValueError(f"unknown setting {key!r}; use one of {', '.join(_SETTINGS)}")
         if "delivery_lag" in body:
             self._app.trail.delivery_lag = float(body["delivery_lag"])
         if "snapshot_seconds" in body:
             corrections.apply(self._app.clock, float(body["snapshot_seconds"]))
         if "config_recorder" in body:
             self._app.recorder.switch(bool(body["config_recorder"]))
+        if "trail_files" in body:
+            self._app.trail_files.switch(bool(body["trail_files"]))
         return body
 
     def _calls(self, body: dict[str, Any], query: dict[str, str]) -> Json:
@@ -84,6 +88,11 @@ class Control:
 
     def _records(self, body: dict[str, Any], query: dict[str, str]) -> Json:
         return self._app.trail.records()
+
+    def _trail_files(self, body: dict[str, Any], query: dict[str, str]) -> Json:
+        """Deliver what is due."""
+        files = self._app.trail_files
+        return {**files.state(), "files": files.deliver()}
 
     def _finding(self, body: dict[str, Any], query: dict[str, str]) -> Json:
         return self._app.findings.add(body)

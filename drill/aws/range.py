@@ -102,6 +102,7 @@ class Range:
         corrections.apply(self.clock, self.config.snapshot_seconds)
         moto_api_backend.reset()
         self.app.trail.clear()
+        self.app.trail_files.switch(self.config.trail_files)
         self.app.findings.clear()
         self.app.troubles.clear()
         self.app.performed.clear()

@@ -90,7 +90,9 @@ def changes_something(call: Call) -> bool:
 
 
 @dataclass(frozen=True)
-class _Kept:
+class Kept:
+    """A record, when it was made, and from when on it is shown, both in seconds since the epoch."""
+
     time: float
     visible_at: float
     record: Record
@@ -152,12 +154,12 @@ class Trail:
         self.delivery_lag = delivery_lag
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: dict[tuple[str, str], list[_Kept]] = defaultdict(list)
+        self._kept: dict[tuple[str, str], list[Kept]] = defaultdict(list)
         self._all: list[Record] = []
 
     def keep(self, record: Record, time: float) -> None:
         """File a record; it becomes visible to LookupEvents after the delivery lag."""
-        entry = _Kept(time, time + self.delivery_lag, record)
+        entry = Kept(time, time + self.delivery_lag, record)
         with self._lock:
             self._kept[record["recipientAccountId"], record["awsRegion"]].append(entry)
             self._all.append(record)
@@ -166,6 +168,11 @@ class Trail:
         """Every record, oldest first, visible or not."""
         with self._lock:
             return list(self._all)
+
+    def visible(self, now: float) -> list[Kept]:
+        """Every record that has been delivered by `now`, oldest first in each place."""
+        with self._lock:
+            return [kept for place in self._kept.values() for kept in place if kept.visible_at <= now]
 
     def clear(self) -> None:
         with self._lock:
@@ -228,7 +235,7 @@ _ATTRIBUTES: dict[str, Callable[[Record], list[str]]] = {
 }
 
 
-def _event(kept: _Kept) -> dict[str, Any]:
+def _event(kept: Kept) -> dict[str, Any]:
     record = kept.record
     return {
         "EventId": record["eventID"],
@@ -279,7 +286,7 @@ class _Query:
             token=params.get("NextToken") or "",
         )
 
-    def wants(self, kept: _Kept) -> bool:
+    def wants(self, kept: Kept) -> bool:
         # Events have whole seconds, so a window that starts within a second includes it.
         if not int(self.start) <= int(kept.time) <= self.end:
             return False
