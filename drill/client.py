@@ -7,6 +7,7 @@ import threading
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -78,6 +79,12 @@ class RangeClient:
         """Put a finding (in the shape of GetFindings) into GuardDuty."""
         self._ask("POST", "finding", finding)
 
+    def session(self, kind: str, **asked: Any) -> tuple[KeyPair, datetime | None]:
+        """A session that AWS hands out by itself, with its records; `drill.aws.sessions` has the kinds."""
+        given = self._ask("POST", "session", {"kind": kind, **asked})
+        expires = datetime.fromisoformat(given["expires"]) if given["expires"] else None
+        return KeyPair(given["access_key"], given["secret"], given["token"]), expires
+
     def fault(self, **rule: Any) -> None:
         """Add a fault or a throttle; `clear=True` ends the faults."""
         self._ask("POST", "fault", rule)
@@ -93,9 +100,16 @@ class RangeClient:
 
 
 def boto_client(
-    url: str, service: str, region: str, keys: KeyPair, source_ip: str = "", user_agent: str = "", attempts: int = 1
+    url: str,
+    service: str,
+    region: str,
+    keys: KeyPair,
+    source_ip: str = "",
+    user_agent: str = "",
+    attempts: int = 1,
+    invoked_by: str = "",
 ) -> Any:
-    """A boto3 client of the range, whose calls come from `source_ip`."""
+    """A boto3 client of the range, whose calls come from `source_ip`, or from a service that acts for the holder of the keys."""
     config = Config(
         retries={"total_max_attempts": attempts, "mode": "standard"},
         parameter_validation=True,
@@ -103,10 +117,12 @@ def boto_client(
     )
     with _making:
         client = _session().client(service, endpoint_url=url, region_name=region, config=config, **keys.for_boto3())
-    if source_ip:
+    told = {"X-Range-Source-IP": source_ip, "X-Range-Invoked-By": invoked_by}
+    headers = {name: value for name, value in told.items() if value}
+    if headers:
 
         def add_source(params: dict[str, Any], **kwargs: Any) -> None:
-            params["headers"]["X-Range-Source-IP"] = source_ip
+            params["headers"].update(headers)
 
         client.meta.events.register("before-call", add_source)
     return client

@@ -12,6 +12,9 @@ from drill.scenario import FindingSpec
 
 Json = dict[str, Any]
 
+# Types of findings in which the instance is the one that calls out.
+_FROM_THE_INSTANCE = ("Backdoor:", "CryptoCurrency:", "Impact:", "Recon:EC2/Portscan", "Trojan:")
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -24,15 +27,21 @@ class Seen:
     api: str
 
 
-def finding_as_api(spec: FindingSpec, actor: Actor, seen: Seen, detector: str, now: float, instance: Json) -> Json:
-    """The finding in the shape of GetFindings (UpperCamel)."""
-    principal, ident = actor.principal, uuid.uuid4().hex
-    title = spec.title or f"{seen.api} was invoked by {principal.user or principal.role} from {principal.source_ip}."
+def finding_as_api(
+    spec: FindingSpec, actor: Actor, seen: Seen, detector: str, now: float, instance: Json, bucket: str = ""
+) -> Json:
+    """The finding in the shape of GetFindings (UpperCamel).
+
+    See https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings-summary.html
+    """
+    principal, ident, who = actor.principal, uuid.uuid4().hex, actor.identity[1]
+    title = spec.title or f"{seen.api} was invoked by {who} from {actor.source_ip}."
     words = spec.description or (
-        f"API {seen.api} of {seen.service} was invoked from IP address {principal.source_ip}, "
-        f"which is not one that {principal.user or principal.role} is known to use."
+        f"API {seen.api} of {seen.service} was invoked from IP address {actor.source_ip}, "
+        f"which is not one that {who} is known to use."
     )
     about_instance = ":EC2/" in spec.type and bool(instance)
+    outbound = about_instance and spec.type.startswith(_FROM_THE_INSTANCE)
     return {
         "SchemaVersion": "2.0",
         "AccountId": principal.account,
@@ -41,12 +50,12 @@ def finding_as_api(spec: FindingSpec, actor: Actor, seen: Seen, detector: str, n
         "Id": ident,
         "Arn": f"arn:aws:guardduty:{spec.region}:{principal.account}:detector/{detector}/finding/{ident}",
         "Type": spec.type,
-        "Resource": _instance_resource(instance) if about_instance else _key_resource(actor),
+        "Resource": _instance_resource(instance) if about_instance else _credential_resource(actor, instance, bucket),
         "Service": {
             "ServiceName": "guardduty",
             "DetectorId": detector,
-            "Action": _network_action(principal.source_ip) if about_instance else _api_action(actor, seen),
-            "ResourceRole": "TARGET",
+            "Action": _network_action(actor.source_ip, outbound) if about_instance else _api_action(actor, seen),
+            "ResourceRole": "ACTOR" if outbound else "TARGET",
             "AdditionalInfo": {"Value": "{}", "Type": "default"},
             "EventFirstSeen": iso(seen.first),
             "EventLastSeen": iso(seen.last),
@@ -61,16 +70,40 @@ def finding_as_api(spec: FindingSpec, actor: Actor, seen: Seen, detector: str, n
     }
 
 
-def _key_resource(actor: Actor) -> Json:
-    principal = actor.principal
+def _credential_resource(actor: Actor, instance: Json, bucket: str) -> Json:
+    """The credential that was used, with the instance that it was taken from or the bucket that it was used on."""
+    resource: Json = {"ResourceType": "S3Bucket" if bucket else "AccessKey", "AccessKeyDetails": _key_details(actor)}
+    if instance:
+        resource["InstanceDetails"] = _instance_details(instance)
+    if bucket:
+        resource["S3BucketDetails"] = [_bucket_details(bucket)]
+    return resource
+
+
+def _key_details(actor: Actor) -> Json:
+    """A role's session is named by the role, with the session's name in the principal id: the instance's, for a profile."""
+    kind, name = actor.identity
     return {
-        "ResourceType": "AccessKey",
-        "AccessKeyDetails": {
-            "AccessKeyId": actor.all_keys[-1].access_key,
-            "PrincipalId": actor.principal_id,
-            "UserName": principal.user or principal.role,
-            "UserType": "IAMUser" if principal.user else "AssumedRole",
-        },
+        "AccessKeyId": actor.all_keys[-1].access_key,
+        "PrincipalId": actor.principal_id,
+        "UserName": name,
+        "UserType": kind,
+    }
+
+
+def _bucket_details(name: str) -> Json:
+    closed = {"BlockPublicAcls": False, "BlockPublicPolicy": False, "IgnorePublicAcls": False, "RestrictPublicBuckets": False}
+    nobody = {"AllowsPublicReadAccess": False, "AllowsPublicWriteAccess": False}
+    permissions = {
+        "AccountLevelPermissions": {"BlockPublicAccess": closed},
+        "BucketLevelPermissions": {"AccessControlList": nobody, "BlockPublicAccess": closed, "BucketPolicy": nobody},
+    }
+    return {
+        "Arn": f"arn:aws:s3:::{name}",
+        "Name": name,
+        "Type": "Destination",
+        "Tags": [],
+        "PublicAccess": {"EffectivePermission": "NOT_PUBLIC", "PermissionConfiguration": permissions},
     }
 
 
@@ -91,20 +124,21 @@ def _api_action(actor: Actor, seen: Seen) -> Json:
             "Api": seen.api,
             "ServiceName": f"{seen.service}.amazonaws.com",
             "CallerType": "Remote IP",
-            "RemoteIpDetails": _remote(actor.principal.source_ip),
+            "RemoteIpDetails": _remote(actor.source_ip),
             "AffectedResources": {},
         },
     }
 
 
-def _network_action(address: str) -> Json:
+def _network_action(address: str, outbound: bool) -> Json:
+    any_port, known_port = {"Port": 50321, "PortName": "Unknown"}, {"Port": 22, "PortName": "SSH"}
     return {
         "ActionType": "NETWORK_CONNECTION",
         "NetworkConnectionAction": {
-            "ConnectionDirection": "INBOUND",
+            "ConnectionDirection": "OUTBOUND" if outbound else "INBOUND",
             "RemoteIpDetails": _remote(address),
-            "RemotePortDetails": {"Port": 50321, "PortName": "Unknown"},
-            "LocalPortDetails": {"Port": 22, "PortName": "SSH"},
+            "RemotePortDetails": known_port if outbound else any_port,
+            "LocalPortDetails": any_port if outbound else known_port,
             "Protocol": "TCP",
             "Blocked": False,
         },
@@ -112,6 +146,10 @@ def _network_action(address: str) -> Json:
 
 
 def _instance_resource(described: Json) -> Json:
+    return {"ResourceType": "Instance", "InstanceDetails": _instance_details(described)}
+
+
+def _instance_details(described: Json) -> Json:
     """From DescribeInstances to the instance as GuardDuty shows it."""
     interfaces = [
         {
@@ -125,7 +163,7 @@ def _instance_resource(described: Json) -> Json:
         }
         for eni in described.get("NetworkInterfaces", [])
     ]
-    details = {
+    details: Json = {
         "InstanceId": described["InstanceId"],
         "InstanceType": described.get("InstanceType", ""),
         "InstanceState": described.get("State", {}).get("Name", ""),
@@ -135,7 +173,9 @@ def _instance_resource(described: Json) -> Json:
         "NetworkInterfaces": interfaces,
         "Tags": described.get("Tags", []),
     }
-    return {"ResourceType": "Instance", "InstanceDetails": details}
+    if described.get("IamInstanceProfile"):
+        details["IamInstanceProfile"] = {key: described["IamInstanceProfile"].get(key, "") for key in ("Arn", "Id")}
+    return details
 
 
 # ---- EventBridge ------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from drill.scenario_check import check_finding, check_principals, check_steps, read_duration, require
+from drill.scenario_check import check_finding, check_steps, read_duration, require
+from drill.scenario_principals import check_principals
 from drill.scenario_yaml import ScenarioError, Source
 
 __all__ = ["FindingSpec", "Principal", "Scenario", "ScenarioError", "Step", "load", "loads"]
@@ -31,25 +32,45 @@ class Principal:
     Attributes:
         user: An IAM user's name, or "".
         role: A role's name, or "".
-        made_by: The principal who makes the user's key during the exercise, or "".
+        root: Whether it is the account's root user.
+        made_by: The principal who makes the user's key during the exercise, or asks for the federated session, or "".
         assumed_by: The principal who assumes the role, or "".
-        source_ip: Where the calls come from.
+        source_identity, tags, transitive: What the role is assumed with.
+        session_of: The principal whose GetSessionToken gives the session, or "".
+        federated: The name of a GetFederationToken session, or "".
+        profile_of: The saved name of the instance whose session it is, or "".
+        function_role: The Lambda function whose session it is, or "".
+        console, mfa: Whether it works in the console, and signs in with a second factor.
+        source_ip: Where the calls come from; "" for an instance's own address.
     """
 
     name: str
     account: str
     user: str = ""
     role: str = ""
+    root: bool = False
     made_by: str = ""
     assumed_by: str = ""
     session: str = ""
+    source_identity: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    transitive: tuple[str, ...] = ()
+    session_of: str = ""
+    federated: str = ""
+    profile_of: str = ""
+    function_role: str = ""
+    console: bool = False
+    mfa: bool = False
     source_ip: str = ""
     user_agent: str = ""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One API call. `label` says where it stands in the file."""
+    """One API call. `label` says where it stands in the file; `through` is the service that makes it for the principal.
+
+    `service_role` is the role that the service uses for it; without one it uses the principal's own credentials.
+    """
 
     label: str
     principal: str
@@ -61,6 +82,8 @@ class Step:
     fails: str = ""
     after: float = 0.0
     legitimate: bool = False
+    through: str = ""
+    service_role: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +95,7 @@ class FindingSpec:
     principal: str
     severity: float = 8.0
     instance: str = ""
+    bucket: str = ""
     title: str = ""
     description: str = ""
 
@@ -126,9 +150,11 @@ def _build(source: Source) -> Scenario:
     name = require(source, ("name",), str, "name: a-short-name")
     accounts = _accounts(source)
     regions = _regions(source)
-    principals = {k: Principal(**v) for k, v in check_principals(source, accounts).items()}
+    raw = require(source, ("principals",), dict, "principals: {mallory: {user: mallory}}")
+    filled_in = check_principals(source, raw, accounts)
+    principals = {name: Principal(**value) for name, value in filled_in.items()}
     names = {f"account_{key}" for key in accounts}
-    steps = {part: tuple(Step(**s) for s in check_steps(source, part, principals, regions, names)) for part in ("estate", "attack")}
+    steps = {part: tuple(Step(**s) for s in check_steps(source, part, filled_in, regions, names)) for part in ("estate", "attack")}
     finding = FindingSpec(**check_finding(source, principals, regions, names))
     return Scenario(
         name=name,

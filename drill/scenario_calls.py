@@ -37,6 +37,11 @@ def _model(service: str) -> ServiceModel:
     return _session.get_service_model(service)
 
 
+def operation_of(service: str, method: str) -> str:
+    """The operation behind a method of a client, or nothing where there is no such client or method."""
+    return _operations(service).get(method, "") if service in _services() else ""
+
+
 def operation_model(service: str, operation: str) -> OperationModel:
     """botocore's model of an operation."""
     return _model(service).operation_model(operation)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,15 +10,15 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from drill.scenario_calls import check_parameters, find_operation, references
+from drill.scenario_principals import needed_names
+from drill.scenario_stacks import expand
 from drill.scenario_yaml import Path, Source
 
-_PRINCIPAL_KEYS = {"user", "role", "made_by", "assumed_by", "session", "source_ip", "account", "user_agent"}
 _STEP_KEYS = {"as", "region", "call", "with", "save", "fails", "after", "legitimate"}
-_FINDING_KEYS = {"type", "principal", "region", "severity", "instance", "title", "description"}
+_FINDING_KEYS = {"type", "principal", "region", "severity", "instance", "bucket", "title", "description"}
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)([smhd])$")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_IAM_NAME = re.compile(r"^[\w+=,.@-]{1,64}$")
 _FINDING_TYPE = re.compile(r"^[A-Za-z]+:[A-Za-z0-9]+/\S+$")
 
 
@@ -50,95 +49,6 @@ def _only(source: Source, path: Path, value: dict[str, Any], known: set[str], wh
             raise source.error((*path, key), f"unknown key {key!r} in {what}", remedy)
 
 
-# ---- principals -------------------------------------------------------------------------------------------------
-
-
-def check_principals(source: Source, accounts: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """Everybody who acts, in the file's order, with defaults filled in."""
-    raw = require(source, ("principals",), dict, "principals: {mallory: {user: mallory}}")
-    for name, value in raw.items():
-        _check_principal(source, str(name), value, raw, accounts)
-    _check_no_cycle(source, raw)
-    first = next(iter(accounts))
-    out: dict[str, dict[str, Any]] = {}
-    for place, (name, value) in enumerate(raw.items()):
-        out[name] = {
-            **value,
-            "name": name,
-            "account": accounts[value.get("account", first)],
-            "session": value.get("session", name),
-            "source_ip": _source_ip(raw, name, place),
-        }
-    for name, value in out.items():
-        maker = value.get("made_by")
-        if maker and out[maker]["account"] != value["account"]:
-            remedy = "put both into the same account; IAM cannot make a key in another one"
-            raise source.error(("principals", name, "made_by"), f"{maker} is in another account than {name}", remedy)
-    return out
-
-
-def _check_principal(source: Source, name: str, value: Any, everyone: dict[str, Any], accounts: dict[str, str]) -> None:
-    path: Path = ("principals", name)
-    if not isinstance(value, dict):
-        raise source.error(path, f"principal {name!r} is no mapping", f"write {name}: {{user: {name}}}")
-    _only(source, path, value, _PRINCIPAL_KEYS, f"principal {name!r}")
-    if ("user" in value) == ("role" in value):
-        remedy = "write {user: NAME}, or {role: NAME, assumed_by: PRINCIPAL}"
-        raise source.error(path, f"principal {name!r} needs a user or a role, and only one of them", remedy)
-    wrong = "assumed_by" if "user" in value else "made_by"
-    if wrong in value:
-        remedy = "use made_by with user, assumed_by with role"
-        raise source.error((*path, wrong), f"{wrong} does not go with principal {name!r}", remedy)
-    if "role" in value and "assumed_by" not in value:
-        raise source.error(path, f"nobody assumes role principal {name!r}", "add assumed_by: PRINCIPAL")
-    for key in ("user", "role", "session"):
-        if key in value and not (isinstance(value[key], str) and _IAM_NAME.match(value[key])):
-            remedy = "use up to 64 letters, digits and +=,.@-_"
-            raise source.error((*path, key), f"{value[key]!r} is no name for a {key}", remedy)
-    for key in ("made_by", "assumed_by"):
-        if key in value and value[key] not in everyone:
-            remedy = f"use one of {', '.join(map(str, everyone))}"
-            raise source.error((*path, key), f"unknown principal {value[key]!r}", remedy)
-    if "account" in value and value["account"] not in accounts:
-        remedy = f"use one of {', '.join(accounts)}"
-        raise source.error((*path, "account"), f"unknown account {value['account']!r}", remedy)
-    if "source_ip" in value:
-        _check_ip(source, (*path, "source_ip"), value["source_ip"])
-
-
-def _check_ip(source: Source, path: Path, value: Any) -> None:
-    try:
-        ipaddress.ip_address(str(value))
-    except ValueError as e:
-        raise source.error(path, f"{value!r} is no IP address", "write one such as 198.51.100.7") from e
-
-
-def _maker(value: dict[str, Any]) -> str | None:
-    return value.get("made_by") or value.get("assumed_by")
-
-
-def _check_no_cycle(source: Source, raw: dict[str, Any]) -> None:
-    for name in raw:
-        chain = [name]
-        while (maker := _maker(raw[chain[-1]])) is not None:
-            if maker in chain:
-                key = "made_by" if "made_by" in raw[chain[-1]] else "assumed_by"
-                ring = " -> ".join([*chain, maker])
-                remedy = "let the chain end at a user without made_by"
-                raise source.error(("principals", chain[-1], key), f"principals go round in a ring: {ring}", remedy)
-            chain.append(maker)
-
-
-def _source_ip(raw: dict[str, Any], name: str, place: int) -> str:
-    """A principal's own address, or that of whoever made or assumed it, or one of the documentation range."""
-    maker: str | None = name
-    while maker is not None:
-        if "source_ip" in raw[maker]:
-            return str(raw[maker]["source_ip"])
-        maker = _maker(raw[maker])
-    return f"192.0.2.{10 + place % 240}"
-
-
 # ---- steps ------------------------------------------------------------------------------------------------------
 
 
@@ -151,7 +61,12 @@ def check_steps(
         raw = []
     if not isinstance(raw, list) or (part == "attack" and not raw):
         raise source.error((part,), f"{part} is no list of steps", "write - {as: …, region: …, call: …, with: {…}}")
-    return [_check_step(source, (part, i), step, principals, regions, names) for i, step in enumerate(raw)]
+    checked: list[dict[str, Any]] = []
+    for place, step in enumerate(raw):
+        through = isinstance(step, dict) and "through" in step
+        plain = expand(source, (part, place), step, dict(principals)) if through else [((part, place), step, {})]
+        checked += [_check_step(source, path, one, principals, regions, names) | extra for path, one, extra in plain]
+    return checked
 
 
 def _check_step(
@@ -164,6 +79,8 @@ def _check_step(
     if who not in principals:
         fault = "the step does not say who acts" if who is None else f"unknown principal {who!r}"
         raise source.error((*path, "as"), fault, f"write as: with one of {', '.join(principals)}")
+    for name in sorted(needed_names(dict(principals), str(who)) - names):
+        raise source.error((*path, "as"), f"{who} acts before ${name} is saved", "save the instance's id in an earlier step")
     service, operation, method = find_operation(source, (*path, "call"), step.get("call"))
     params = step.get("with")
     if params is None:
@@ -267,4 +184,6 @@ def check_finding(source: Source, principals: Mapping[str, Any], regions: tuple[
             raise source.error(place, f"${name} is not defined", f"use one of {', '.join(sorted(names))}")
     if ":EC2/" in kind and "instance" not in raw:
         raise source.error(path, f"{kind} is about an instance", "add instance: $name of a saved instance id")
+    if ":S3/" in kind and "bucket" not in raw:
+        raise source.error(path, f"{kind} is about a bucket", "add bucket: with its name")
     return {**raw, "region": region, "severity": float(severity)}

@@ -20,9 +20,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drill import finding as guardduty
 from drill.actors import Cast
-from drill.aws.config import RangeConfig, bootstrap_keys
+from drill.aws.config import HOME_REGION, RangeConfig, bootstrap_keys
 from drill.aws.range import Range
-from drill.client import RangeClient, boto_client
+from drill.client import RangeClient, RangeError, boto_client
 from drill.dump import dump
 from drill.facts import Facts
 from drill.scenario import Scenario, ScenarioError, Step
@@ -32,8 +32,8 @@ from drill.verdict import Effect, effects_between, flatten
 # Between the last call of the estate and the first of the attack.
 ESTATE_LEAD_SECONDS = 3600
 _STEP_SECONDS = 1
-# Calls that bring principals to life before their first step: a user, a policy and a key at most.
-_BIRTH_CALLS = 3
+# Calls that bring principals to life before their first step: a user, a policy, a password and a sign-in at most.
+_BIRTH_CALLS = 4
 
 
 def range_config(scenario: Scenario, **changes: Any) -> RangeConfig:
@@ -101,7 +101,7 @@ class Stage:
         self.range = RangeClient(url.rstrip("/"))
         self.happened = Happened()
         self.happened.names.update({f"account_{k}": v for k, v in scenario.accounts.items()})
-        self._cast = Cast(scenario, self.range.url, self._tick, self._now)
+        self._cast = Cast(scenario, self.range.url, self._tick, self._now, self.happened.names)
         self._offset_left = 0.0
 
     # ---- the three acts -----------------------------------------------------------------------------------------
@@ -143,7 +143,13 @@ class Stage:
         keys = bootstrap_keys(account)
         detectors = boto_client(self.range.url, "guardduty", spec.region, keys).list_detectors()["DetectorIds"]
         api = guardduty.finding_as_api(
-            spec, actor, self._seen(spec.principal), detectors[0], self._now().timestamp(), self._instance(account)
+            spec,
+            actor,
+            self._seen(spec.principal),
+            detectors[0],
+            self._now().timestamp(),
+            self._instance(account),
+            str(substitute(spec.bucket, self.happened.names)),
         )
         self.range.add_finding(api)
         return Report(api, guardduty.finding_as_event(api))
@@ -217,7 +223,7 @@ class Stage:
     def _perform(self, step: Step) -> Done:
         if step.after:
             self._move(step.after)
-        client = self._cast.client(step.principal, step.service, step.region)
+        client = self._client(step)
         self._tick()
         at, error, answer = self._now().timestamp(), "", {}
         try:
@@ -243,6 +249,13 @@ class Stage:
             legitimate=step.legitimate,
             error=error,
         )
+
+    def _client(self, step: Step) -> Any:
+        """A client for the step's principal, who comes to life now if need be."""
+        try:
+            return self._cast.client(step.principal, step.service, step.region, step.through, step.service_role)
+        except (ClientError, RangeError, ValueError) as e:
+            raise self._went_wrong(step, f"cannot be made by {step.principal}: {e}", "correct the principal") from e
 
     @staticmethod
     def _went_wrong(step: Step, fault: str, remedy: str) -> ScenarioError:
@@ -274,4 +287,10 @@ class Stage:
         ident = substitute(spec.instance, self.happened.names)
         ec2 = boto_client(self.range.url, "ec2", spec.region, bootstrap_keys(account))
         instance: dict[str, Any] = ec2.describe_instances(InstanceIds=[ident])["Reservations"][0]["Instances"][0]
+        if "IamInstanceProfile" in instance:
+            # moto shows the association's id where EC2 shows the profile's.
+            name = instance["IamInstanceProfile"]["Arn"].rpartition("/")[2]
+            iam = boto_client(self.range.url, "iam", HOME_REGION, bootstrap_keys(account))
+            profile = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+            instance["IamInstanceProfile"]["Id"] = profile["InstanceProfileId"]
         return instance

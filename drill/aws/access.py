@@ -58,6 +58,8 @@ class Gate:
             raise expired_credentials(call.service, call.protocol)
         if call.region not in self._config.enabled and call.service not in GLOBAL_SERVICES:
             raise refused
+        if not _may_reach(call, caller):
+            raise refused
         return caller
 
     def authorize(self, call: Call, caller: Caller) -> None:
@@ -75,6 +77,20 @@ class Gate:
         decision = policies.decide(layers, action, request_context(call, caller))
         if not decision.allowed:
             raise not_authorized(call.service, caller.arn, action, f"on resource: * {decision.reason}")
+
+
+def _may_reach(call: Call, caller: Caller) -> bool:
+    """Whether a session is of a kind that IAM and STS answer at all.
+
+    A session of GetFederationToken, or of GetSessionToken without MFA, has no access to IAM and next to none to STS. See
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html
+    """
+    token_of_user = caller.kind == "IAMUser" and caller.issued_at is not None and not (caller.console or caller.mfa)
+    if caller.kind != "FederatedUser" and not token_of_user:
+        return True
+    if call.service == "sts":
+        return call.operation == "GetCallerIdentity" or (token_of_user and call.operation == "AssumeRole")
+    return call.service != "iam"
 
 
 def request_context(call: Call, caller: Caller) -> dict[str, str]:
@@ -98,4 +114,7 @@ def request_context(call: Call, caller: Caller) -> dict[str, str]:
         context["aws:MultiFactorAuthPresent"] = str(caller.mfa).lower()
     if caller.source_identity:
         context["aws:SourceIdentity"] = caller.source_identity
+    if call.invoked_by:
+        context["aws:ViaAWSService"] = "true"
+        context["aws:CalledViaLast"] = call.invoked_by
     return context

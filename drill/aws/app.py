@@ -7,6 +7,7 @@ import logging
 import re
 import threading
 import traceback
+import uuid
 from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from drill.aws import paging
 from drill.aws.access import Gate
+from drill.aws.auto_scaling import AutoScaling
 from drill.aws.clock import Clock, iso
 from drill.aws.config import RangeConfig
 from drill.aws.errors import AwsError, not_emulated
@@ -24,6 +26,7 @@ from drill.aws.guardduty import Findings
 from drill.aws.identity import Caller, Directory
 from drill.aws.recorder import Recorder
 from drill.aws.regions import Regions
+from drill.aws.sessions import Sessions
 from drill.aws.sts import TokenService
 from drill.aws.trail import KEPT_READS, Trail, changes_something, make_record
 from drill.aws.trail_files import BUCKET, TrailFiles
@@ -66,6 +69,8 @@ class Application:
         places = [(account, region) for account in config.accounts for region in sorted(config.enabled)]
         self.recorder = Recorder(clock, places, self._forward, self.directory.find)
         self._handlers = self._own_operations()
+        self.sessions = Sessions(config, self.directory, self.trail, clock, self._serve)
+        self.auto_scaling = AutoScaling(clock, self.sessions, self.trail, self._forward)
 
     def _own_operations(self) -> dict[tuple[str, str], Handler]:
         sts, regions, findings = TokenService(self.directory), Regions(self.config), self.findings
@@ -128,6 +133,7 @@ class Application:
         """
         caller = self._gate.authenticate(call)
         with self._lock:
+            members = self.auto_scaling.members(call, caller.account)
             try:
                 self.troubles.check(call, caller, "before")
                 self._gate.authorize(call, caller)
@@ -138,6 +144,8 @@ class Application:
             self._write_down(call, caller, answer)
             if answer.status < 300 and changes_something(call):
                 self.recorder.after(call, caller)
+                if members is not None:
+                    self.auto_scaling.after(call, caller.account, members)
         if answer.status < 300:
             self.troubles.check(call, caller, "after")
         return answer
@@ -216,8 +224,12 @@ def _stamped(call: Call, answer: Answer) -> Answer:
 
 
 def _records_elsewhere(call: Call, caller: Caller, record: dict[str, Any]) -> list[dict[str, Any]]:
-    """A role assumed from another account is written down in both, and the other sees only the account's number."""
-    if call.operation != "AssumeRole":
+    """A role assumed from another account is written down in both, and the other sees only the account's number.
+
+    A refusal is written down in the caller's account alone. See
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
+    """
+    if call.operation != "AssumeRole" or "errorCode" in record:
         return []
     parts = str(call.params.get("RoleArn", "")).split(":")
     if len(parts) < 6 or parts[4] == caller.account:
@@ -229,7 +241,8 @@ def _records_elsewhere(call: Call, caller: Caller, record: dict[str, Any]) -> li
         "accountId": caller.account,
     }
     other["recipientAccountId"] = parts[4]
-    other["sharedEventID"] = record["sharedEventID"] = record["requestID"]
+    other["eventID"] = str(uuid.uuid4())
+    other["sharedEventID"] = record["sharedEventID"] = str(uuid.uuid4())
     return [other]
 
 

@@ -11,6 +11,8 @@ DEFAULT_ACCOUNT = "111122223333"
 HOME_REGION = "us-east-1"
 RESPONDER_ROLE = "CountermandResponder"
 RESPONDER_SESSION = "countermand"
+# Each service that acts by itself, with its service-linked role.
+SERVICE_LINKED_ROLES = {"autoscaling.amazonaws.com": "AWSServiceRoleForAutoScaling"}
 
 # Enabled in every account, and never to be opted out of: the regions older than 20 March 2019.
 DEFAULT_REGIONS = (

@@ -19,7 +19,7 @@ _SETTINGS = ("delivery_lag", "snapshot_seconds", "config_recorder", "trail_files
 
 
 class Control:
-    """Health, clock, calls, records, trail files, findings, faults, dump and reset."""
+    """Health, clock, calls, records, trail files, findings, sessions, faults, dump and reset."""
 
     def __init__(self, app: Application, reset: Callable[[], None], dump: Callable[[], Json]) -> None:
         self._app = app
@@ -33,6 +33,7 @@ class Control:
             ("GET", "records"): self._records,
             ("POST", "trail-files"): self._trail_files,
             ("POST", "finding"): self._finding,
+            ("POST", "session"): self._session,
             ("POST", "fault"): self._fault,
             ("GET", "dump"): lambda body, query: self._dump(),
             ("POST", "reset"): self._on_reset,
@@ -96,6 +97,11 @@ class Control:
 
     def _finding(self, body: dict[str, Any], query: dict[str, str]) -> Json:
         return self._app.findings.add(body)
+
+    def _session(self, body: dict[str, Any], query: dict[str, str]) -> Json:
+        session = self._app.sessions.open(**body)
+        expires = None if session.expires_at is None else iso(session.expires_at)
+        return {"access_key": session.access_key, "secret": session.secret, "token": session.token, "expires": expires}
 
     def _fault(self, body: dict[str, Any], query: dict[str, str]) -> Json:
         if body.get("clear"):

@@ -11,7 +11,7 @@ from typing import Any
 from moto.iam.models import IAMBackend, iam_backends
 
 from drill.aws.clock import iso
-from drill.aws.config import RESPONDER_ROLE, RESPONDER_SESSION, bootstrap_keys, responder_keys
+from drill.aws.config import RESPONDER_ROLE, RESPONDER_SESSION, SERVICE_LINKED_ROLES, bootstrap_keys, responder_keys
 
 _ALPHABET = string.ascii_uppercase + "234567"
 
@@ -28,6 +28,10 @@ class Caller:
         issued_at: When a temporary credential was issued; None for a long-term key.
         bootstrap: True for the range's own hands, which leave no trace.
         session_policy: The policy passed when the session was made; None when there was none.
+        tags, transitive: Session tags, and the keys of those that a chained session inherits.
+        console: Whether it is a session of the Management Console.
+        role_delivery: Which version of the metadata service handed the credential to an instance.
+        in_scope_of: The resource that a service gave the credential to.
     """
 
     kind: str
@@ -46,9 +50,17 @@ class Caller:
     issuer: dict[str, Any] = field(default_factory=dict)
     source_identity: str = ""
     mfa: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+    transitive: tuple[str, ...] = ()
+    console: bool = False
+    role_delivery: str = ""
+    in_scope_of: dict[str, str] = field(default_factory=dict)
 
     def user_identity(self) -> dict[str, Any]:
-        """The caller as CloudTrail's `userIdentity`."""
+        """The caller as CloudTrail's `userIdentity`.
+
+        See https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
+        """
         identity: dict[str, Any] = {
             "type": self.kind,
             "principalId": self.principal_id,
@@ -60,6 +72,8 @@ class Caller:
             identity["userName"] = self.name
         if self.issued_at is not None:
             identity["sessionContext"] = self._session_context(self.issued_at)
+        if self.in_scope_of:
+            identity["inScopeOf"] = dict(self.in_scope_of)
         return identity
 
     def _session_context(self, issued_at: float) -> dict[str, Any]:
@@ -69,6 +83,8 @@ class Caller:
         context["attributes"] = {"creationDate": iso(issued_at), "mfaAuthenticated": str(self.mfa).lower()}
         if self.source_identity:
             context["sourceIdentity"] = self.source_identity
+        if self.role_delivery:
+            context["ec2RoleDelivery"] = self.role_delivery
         return context
 
     @property
@@ -112,6 +128,7 @@ class Directory:
             arn = f"arn:aws:iam::{account}:root"
             self._remember(Caller("Root", account, "root", arn, account, keys.access_key, keys.secret, bootstrap=True))
             self._prepare_responder(account, now)
+            self._prepare_service_roles(account)
 
     def _prepare_responder(self, account: str, now: float) -> None:
         iam = backend(account)
@@ -145,6 +162,15 @@ class Directory:
                 issuer=role_issuer(account, role),
             )
         )
+
+    @staticmethod
+    def _prepare_service_roles(account: str) -> None:
+        """The service-linked roles, as if each service had been used before."""
+        for service, name in SERVICE_LINKED_ROLES.items():
+            statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+            trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            role = backend(account).create_role(name, trust, f"/aws-service-role/{service}/", None, "", [], "3600")
+            role.policies["everything"] = json.dumps(ADMINISTRATOR)
 
     def _remember(self, caller: Caller) -> Caller:
         self._temporary[caller.access_key] = caller

@@ -107,6 +107,7 @@ class Range:
         self.app.troubles.clear()
         self.app.performed.clear()
         self.app.recorder.switch(False)
+        self.app.auto_scaling.clear()
         self.app.directory.prepare(self.clock.now())
         for account in self.config.accounts:
             self._prepare_account(account)

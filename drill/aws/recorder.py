@@ -6,7 +6,6 @@ differs from its last item becomes the next one, in the shape that AWS Config gi
 
 from __future__ import annotations
 
-import io
 import json
 import threading
 from collections import defaultdict
@@ -14,13 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from drill.aws.clock import Clock
 from drill.aws.config import bootstrap_keys
 from drill.aws.errors import AwsError
 from drill.aws.identity import Caller
-from drill.aws.wire import Answer, Call, parse_call, parse_result
+from drill.aws.wire import Answer, Call, ec2_call, parse_result
 
 Item = dict[str, Any]
 Place = tuple[str, str]
@@ -182,24 +180,8 @@ class Recorder:
     def _describe(self, place: Place, operation: str) -> dict[str, Any]:
         account, region = place
         caller = self._caller_of(bootstrap_keys(account).access_key)
-        body = urlencode({"Action": operation, "Version": "2016-11-15"}).encode()
-        scope = f"{bootstrap_keys(account).access_key}/20260101/{region}/ec2/aws4_request"
-        environ: dict[str, Any] = {
-            "REQUEST_METHOD": "POST",
-            "PATH_INFO": "/",
-            "QUERY_STRING": "",
-            "SERVER_NAME": "range",
-            "SERVER_PORT": "80",
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(body),
-            "CONTENT_TYPE": "application/x-www-form-urlencoded; charset=utf-8",
-            "CONTENT_LENGTH": str(len(body)),
-            "HTTP_HOST": f"ec2.{region}.amazonaws.com",
-            "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
-        }
-        call = parse_call(environ, body, self._clock.now())
-        if call is None or caller is None:
+        call = ec2_call(operation, {}, region, bootstrap_keys(account).access_key, self._clock.now())
+        if caller is None:
             raise RuntimeError(f"the range cannot describe itself: {operation} as {account}")
         answer = self._forward(call, caller)
         if answer.status != 200:

@@ -28,6 +28,8 @@ class TokenService:
     def assume_role(self, call: Call, caller: Caller) -> dict[str, Any]:
         """AssumeRole: the role must exist, and its trust policy must name the caller."""
         arn: str = call.params["RoleArn"]
+        if caller.kind == "Root" and not caller.bootstrap:
+            raise AwsError("AccessDenied", "Roles may not be assumed by root accounts.", 403)
         role = self._role(arn)
         if role is None or not _trusts(role, call, caller):
             raise not_authorized("sts", caller.arn, "sts:AssumeRole", f"on resource: {arn}")
@@ -45,8 +47,10 @@ class TokenService:
             session_policy=call.params.get("Policy"),
             source_identity=call.params.get("SourceIdentity") or caller.source_identity,
             mfa=bool(call.params.get("TokenCode")),
+            tags=_tags(call, caller),
+            transitive=(*caller.transitive, *(call.params.get("TransitiveTagKeys") or [])),
         )
-        session = self._issue(session, call.time, seconds)
+        session = issue(self._directory, session, call.time, seconds)
         user = {"AssumedRoleId": session.principal_id, "Arn": session.arn}
         result: dict[str, Any] = {"Credentials": _credentials(session), "AssumedRoleUser": user}
         if session.source_identity:
@@ -58,7 +62,7 @@ class TokenService:
         self._only_long_term(caller, "sts:GetSessionToken")
         seconds = call.params.get("DurationSeconds") or 12 * _HOUR
         key, mfa = mint_key(), bool(call.params.get("TokenCode"))
-        session = self._issue(replace(caller, access_key=key, mfa=mfa, bootstrap=False), call.time, seconds)
+        session = issue(self._directory, replace(caller, access_key=key, mfa=mfa, bootstrap=False), call.time, seconds)
         return {"Credentials": _credentials(session)}
 
     def get_federation_token(self, call: Call, caller: Caller) -> dict[str, Any]:
@@ -76,7 +80,7 @@ class TokenService:
             issuer=issuer,
             session_policy=call.params.get("Policy"),
         )
-        session = self._issue(session, call.time, call.params.get("DurationSeconds") or 12 * _HOUR)
+        session = issue(self._directory, session, call.time, call.params.get("DurationSeconds") or 12 * _HOUR)
         return {
             "Credentials": _credentials(session),
             "FederatedUser": {"FederatedUserId": session.principal_id, "Arn": session.arn},
@@ -116,16 +120,17 @@ class TokenService:
             message = f"Cannot call {action.split(':')[1]} with session credentials"
             raise AwsError("AccessDenied", message, 403)
 
-    def _issue(self, session: Caller, now: float, seconds: int) -> Caller:
-        return self._directory.issue(
-            replace(
-                session,
-                secret=secrets.token_urlsafe(30),
-                token=secrets.token_urlsafe(96),
-                issued_at=now,
-                expires_at=now + seconds,
-            )
-        )
+
+def issue(directory: Directory, session: Caller, now: float, seconds: float) -> Caller:
+    """Give a session its secret and its token, and remember it."""
+    secret, token = secrets.token_urlsafe(30), secrets.token_urlsafe(96)
+    return directory.issue(replace(session, secret=secret, token=token, issued_at=now, expires_at=now + seconds))
+
+
+def _tags(call: Call, caller: Caller) -> dict[str, str]:
+    """A session's tags: those that it inherits from the session which assumes, and those that the call passes."""
+    inherited = {key: value for key, value in caller.tags.items() if key in caller.transitive}
+    return inherited | {tag["Key"]: tag["Value"] for tag in call.params.get("Tags") or []}
 
 
 def _credentials(session: Caller) -> dict[str, Any]:

@@ -99,12 +99,16 @@ class Kept:
 
 
 def make_record(call: Call, caller: Caller, answer: Answer) -> Record:
-    """Write one call down as CloudTrail would."""
+    """Write one call down as CloudTrail would.
+
+    What a service does for somebody, or the console for a person, comes without `tlsDetails`. See
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+    """
     result = parse_result(call, answer)
     error = result.get("Error") if answer.status >= 300 else None
     record: Record = {
         "eventVersion": "1.11",
-        "userIdentity": caller.user_identity(),
+        "userIdentity": caller.user_identity() | ({"invokedBy": call.invoked_by} if call.invoked_by else {}),
         "eventTime": iso(call.time),
         "eventSource": f"{call.signing_name}.amazonaws.com",
         "eventName": _event_name(call),
@@ -129,12 +133,15 @@ def make_record(call: Call, caller: Caller, answer: Answer) -> Record:
         "managementEvent": True,
         "recipientAccountId": caller.account,
         "eventCategory": "Management",
-        "tlsDetails": {
+    }
+    if caller.console:
+        record["sessionCredentialFromConsole"] = "true"
+    elif not call.invoked_by:
+        record["tlsDetails"] = {
             "tlsVersion": "TLSv1.3",
             "cipherSuite": "TLS_AES_128_GCM_SHA256",
             "clientProvidedHostHeader": f"{call.signing_name}.{call.region}.amazonaws.com",
-        },
-    }
+        }
     if call.operation == "AssumeRole":
         arn = str(call.params.get("RoleArn", ""))
         record["resources"] = [{"ARN": arn, "accountId": (arn.split(":") + [""] * 5)[4], "type": "AWS::IAM::Role"}]

@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import botocore.session
 from botocore import parsers as botocore_parsers
@@ -43,6 +43,7 @@ _SERVICE_OF_SIGNING_NAME = {
 }
 HOME_IF_GLOBAL = {"aws-global": "us-east-1"}
 _CLASSIC_LOAD_BALANCING = "2012-06-01"
+_EC2_VERSION = "2016-11-15"
 
 _session = botocore.session.get_session()
 
@@ -64,7 +65,10 @@ class Answer:
 
 @dataclass
 class Call:
-    """One API call as it arrived. `params` has the names of boto3's keyword arguments."""
+    """One API call as it arrived. `params` has the names of boto3's keyword arguments.
+
+    `invoked_by` is the service that makes the call for somebody; it stands in the place of an address and a user agent.
+    """
 
     service: str
     operation: str
@@ -79,6 +83,7 @@ class Call:
     time: float
     environ: Environ
     body: bytes
+    invoked_by: str = ""
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
@@ -107,6 +112,7 @@ def parse_call(environ: Environ, body: bytes, time: float) -> Call | None:
     except (OperationNotFoundError, HTTPException, NotImplementedError, botocore.exceptions.UnknownServiceError) as e:
         raise AwsError("UnknownOperationException", f"no such operation: {signing_name} {request.path} ({e})", 404) from e
     params = _params(protocol, operation_model, request, body, uri_params)
+    invoked_by = environ.get("HTTP_X_RANGE_INVOKED_BY", "")
     return Call(
         service=service,
         operation=operation,
@@ -116,12 +122,37 @@ def parse_call(environ: Environ, body: bytes, time: float) -> Call | None:
         access_key=access_key,
         token=environ.get("HTTP_X_AMZ_SECURITY_TOKEN", ""),
         region=HOME_IF_GLOBAL.get(region, region),
-        source_ip=environ.get("HTTP_X_RANGE_SOURCE_IP") or environ.get("REMOTE_ADDR", ""),
-        user_agent=environ.get("HTTP_USER_AGENT", ""),
+        source_ip=invoked_by or environ.get("HTTP_X_RANGE_SOURCE_IP") or environ.get("REMOTE_ADDR", ""),
+        user_agent=invoked_by or environ.get("HTTP_USER_AGENT", ""),
         time=time,
         environ=environ,
         body=body,
+        invoked_by=invoked_by,
     )
+
+
+def ec2_call(operation: str, form: dict[str, str], region: str, access_key: str, time: float, invoked_by: str = "") -> Call:
+    """A call of EC2 that did not come over the wire: the range's own, or that of a service which acts by itself."""
+    body = urlencode({"Action": operation, "Version": _EC2_VERSION, **form}).encode()
+    environ: Environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "range",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "CONTENT_TYPE": "application/x-www-form-urlencoded; charset=utf-8",
+        "CONTENT_LENGTH": str(len(body)),
+        "HTTP_HOST": f"ec2.{region}.amazonaws.com",
+        "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={access_key}/20260101/{region}/ec2/aws4_request, "
+        "SignedHeaders=host, Signature=0",
+        "HTTP_X_RANGE_INVOKED_BY": invoked_by,
+    }
+    call = parse_call(environ, body, time)
+    assert call is not None
+    return call
 
 
 def _params(protocol: str, operation: OperationModel, request: Request, body: bytes, uri_params: dict[str, Any]) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def test_health_clock_and_reset(control: RangeClient, aws: Range, ec2: Any) -> N
 def test_the_dump_is_served_and_unrecorded(control: RangeClient, ec2: Any, group: str) -> None:
     dump = control.dump()
     assert group in [g["GroupId"] for g in dump[ACCOUNT]["us-east-1"]["security_groups"]]
-    assert [r["RoleName"] for r in dump[ACCOUNT]["global"]["roles"]] == ["CountermandResponder"]
+    assert [r["RoleName"] for r in dump[ACCOUNT]["global"]["roles"]] == ["CountermandResponder", "AWSServiceRoleForAutoScaling"]
     assert dump == control.dump()
     assert len(control.records()) == 2
 

@@ -21,6 +21,8 @@ _DROPPED = {
     ("lambda", "Variables"),
     ("s3", "Body"),
     ("kms", "Plaintext"),
+    ("cloudformation", "TemplateBody"),
+    ("cloudformation", "ParameterValue"),
 }
 _S3_KEYS = {"Bucket": "bucketName", "Key": "key"}
 
@@ -30,9 +32,16 @@ def lower_first(text: str) -> str:
 
 
 def request(service: str, operation: str, shape: Shape, params: dict[str, Any]) -> dict[str, Any]:
-    """A call's `requestParameters`."""
+    """A call's `requestParameters`.
+
+    Session tags are a map under a name of their own: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
+    """
     out = _value(service, shape, params)
-    return out if isinstance(out, dict) else {}
+    if not isinstance(out, dict):
+        return {}
+    if service == "sts" and "tags" in out:
+        out["principalTags"] = {tag["key"]: tag["value"] for tag in out.pop("tags")}
+    return out
 
 
 def response(service: str, operation: str, shape: Shape | None, result: dict[str, Any]) -> dict[str, Any]:
