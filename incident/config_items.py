@@ -1,14 +1,16 @@
 """AWS Config's configuration items as prior state: what one of them tells of a resource, setting by setting.
 
 An item holds a resource as its describe call showed it at one moment, with every name in lowerCamel. Turned back, it is read by the
-same `observe` that reads the live network, so that a value from Config equals one from AWS.
+same `observe` that reads the live network, so that a value from Config equals one from AWS. Newer types have the shape of their
+CloudFormation resource instead, flat and with an `Id`, which `reshaped` turns into the describe call's.
 https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigurationItem.html
+https://github.com/awslabs/aws-config-resource-schema
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -29,7 +31,10 @@ _NO_REGION = frozenset({"", "Not Applicable", "Regional", "Multiple Availability
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One describe call whose answer an item stands for: a kind of the family that reads it, the call, and its list."""
+    """One describe call whose answer an item stands for: a kind of the family that reads it, the call, and its list.
+
+    Without a list, the item is the answer itself.
+    """
 
     kind: str
     operation: str
@@ -47,6 +52,7 @@ class ItemType:
         partly: further kinds of its own resource.
         of_others: kinds of settings that it shows of other resources, such as the subnets that use a table.
         prefix: how ids of the resource begin.
+        reshaped: the configuration as the describe call shows it, where Config has another shape.
     """
 
     name: str
@@ -55,6 +61,7 @@ class ItemType:
     partly: tuple[str, ...] = ()
     of_others: tuple[str, ...] = ()
     prefix: str = ""
+    reshaped: Callable[[JsonObject], JsonObject] = dict
 
     @property
     def tagged(self) -> bool:
@@ -62,9 +69,68 @@ class ItemType:
         return self.name.startswith("AWS::EC2::")
 
 
-def _plain(name: str, operation: str, prefix: str, *whole: str, **more: tuple[str, ...]) -> ItemType:
+def _plain(
+    name: str,
+    operation: str,
+    prefix: str,
+    *whole: str,
+    partly: tuple[str, ...] = (),
+    of_others: tuple[str, ...] = (),
+) -> ItemType:
     """A type that one describe call of EC2 shows; `operation` is what it lists."""
-    return ItemType(name, (Shown(whole[0], f"Describe{operation}", operation),), whole, prefix=prefix, **more)
+    return ItemType(name, (Shown(whole[0], f"Describe{operation}", operation),), whole, partly, of_others, prefix)
+
+
+def _answer(name: str, operation: str, kind: str) -> ItemType:
+    """A type whose items are the answer of a describe call for one resource, which the answer names."""
+    return ItemType(name, (Shown(kind, operation, ""),), (), of_others=(kind,))
+
+
+def _of_stack(
+    name: str,
+    operation: str,
+    prefix: str,
+    *whole: str,
+    listed: str = "",
+    reshaped: Callable[[JsonObject], JsonObject],
+) -> ItemType:
+    """A type whose items have the shape of a CloudFormation resource."""
+    shown = (Shown(whole[0], f"Describe{operation}", listed or operation),)
+    return ItemType(name, shown, whole, prefix=prefix, reshaped=reshaped)
+
+
+def _with_id(identifier: str) -> Callable[[JsonObject], JsonObject]:
+    return lambda told: {**told, identifier: told.get("Id")}
+
+
+_GATEWAY_OPTIONS = (
+    "AmazonSideAsn",
+    "AutoAcceptSharedAttachments",
+    "DefaultRouteTableAssociation",
+    "DefaultRouteTablePropagation",
+    "DnsSupport",
+    "MulticastSupport",
+    "VpnEcmpSupport",
+)
+
+
+def _transit_gateway(told: JsonObject) -> JsonObject:
+    options = {name: told[name] for name in _GATEWAY_OPTIONS if name in told}
+    return {"TransitGatewayId": told.get("Id"), "Description": told.get("Description"), "Options": options}
+
+
+_DHCP_NAMES = {
+    "DomainName": "domain-name",
+    "DomainNameServers": "domain-name-servers",
+    "NtpServers": "ntp-servers",
+    "NetbiosNameServers": "netbios-name-servers",
+    "NetbiosNodeType": "netbios-node-type",
+}
+
+
+def _dhcp_options(told: JsonObject) -> JsonObject:
+    chosen = [{"Key": key, "Values": items(told[name])} for name, key in _DHCP_NAMES.items() if items(told.get(name))]
+    return {"DhcpOptionsId": told.get("DhcpOptionsId"), "DhcpConfigurations": chosen}
 
 
 _ENDPOINT_PARTS = ("vpc-endpoint-route-table", "vpc-endpoint-subnet", "vpc-endpoint-security-group")
@@ -129,6 +195,47 @@ _TYPES = (
     ),
     _plain("AWS::EC2::VPCEndpoint", "VpcEndpoints", "vpce-", "vpc-endpoint", *_ENDPOINT_PARTS, partly=("vpc-endpoint-attribute",)),
     _plain("AWS::EC2::FlowLog", "FlowLogs", "fl-", "flow-log"),
+    _of_stack(
+        "AWS::EC2::TransitGatewayRouteTable",
+        "TransitGatewayRouteTables",
+        "tgw-rtb-",
+        "transit-gateway-route-table",
+        reshaped=_with_id("TransitGatewayRouteTableId"),
+    ),
+    # After the type of the longer prefix.
+    _of_stack("AWS::EC2::TransitGateway", "TransitGateways", "tgw-", "transit-gateway", reshaped=_transit_gateway),
+    ItemType(
+        "AWS::EC2::PrefixList",
+        (
+            Shown("prefix-list", "DescribeManagedPrefixLists", "PrefixLists"),
+            Shown("prefix-list-entry", "GetManagedPrefixListEntries", "Entries"),
+        ),
+        ("prefix-list", "prefix-list-entry"),
+        prefix="pl-",
+    ),
+    _of_stack("AWS::EC2::DHCPOptions", "DhcpOptions", "dopt-", "dhcp-options", reshaped=_dhcp_options),
+    _of_stack(
+        "AWS::EC2::TrafficMirrorFilter",
+        "TrafficMirrorFilters",
+        "tmf-",
+        "traffic-mirror-filter",
+        "traffic-mirror-filter-service",
+        reshaped=_with_id("TrafficMirrorFilterId"),
+    ),
+    _of_stack(
+        "AWS::EC2::TrafficMirrorTarget",
+        "TrafficMirrorTargets",
+        "tmt-",
+        "traffic-mirror-target",
+        reshaped=_with_id("TrafficMirrorTargetId"),
+    ),
+    _of_stack(
+        "AWS::EC2::TrafficMirrorSession",
+        "TrafficMirrorSessions",
+        "tms-",
+        "traffic-mirror-session",
+        reshaped=_with_id("TrafficMirrorSessionId"),
+    ),
     _plain("AWS::EC2::CustomerGateway", "CustomerGateways", "cgw-", "customer-gateway"),
     _plain("AWS::EC2::VPNGateway", "VpnGateways", "vgw-", "vpn-gateway", "vpn-gateway-attachment"),
     _plain("AWS::EC2::VPNConnection", "VpnConnections", "vpn-", "vpn-connection", "vpn-connection-route"),
@@ -140,6 +247,10 @@ _TYPES = (
         partly=("load-balancer-attribute",),
     ),
     _plain("AWS::ElasticLoadBalancingV2::Listener", "Listeners", "arn:", "listener"),
+    # Config calls a firewall, a policy and a rule group by ids that no record names; each item is a describe call's whole answer.
+    _answer("AWS::NetworkFirewall::Firewall", "DescribeFirewall", "firewall"),
+    _answer("AWS::NetworkFirewall::FirewallPolicy", "DescribeFirewallPolicy", "firewall-policy"),
+    _answer("AWS::NetworkFirewall::RuleGroup", "DescribeRuleGroup", "firewall-rule-group"),
     # Config calls a database by an id that no record names.
     ItemType(
         "AWS::RDS::DBInstance",
@@ -264,7 +375,7 @@ def _absent(item: JsonObject, shown: set[SettingKey], wanted: Iterable[SettingKe
 
 
 def _observed(kind: ItemType, scope: Scope, item: JsonObject) -> Iterator[Observed]:
-    described = _described(item)
+    described = _described(kind, item)
     for shown in kind.shown:
         family = family_for_kind(shown.kind)
         parameters: dict[str, Any] = {}
@@ -274,7 +385,12 @@ def _observed(kind: ItemType, scope: Scope, item: JsonObject) -> Iterator[Observ
         if kind.name == "AWS::EC2::Instance":
             listed = [one for one in structures(described.get("NetworkInterfaces")) if _is_first(one)]
             parameters = {"Filters": [{"Name": "attachment.instance-id", "Values": [_resource(item)]}]}
-        if listed and any(listed):
+        if shown.listed == "Entries":
+            listed = structures(described.get("Entries"))
+            parameters = {"PrefixListId": _resource(item)}
+        if not shown.listed:
+            yield from family.observe(scope, Read("", shown.operation, parameters), described)
+        elif listed and any(listed):
             yield from family.observe(scope, Read("ec2", shown.operation, parameters), {shown.listed: listed})
 
 
@@ -317,14 +433,17 @@ def _tags(scope: Scope, item: JsonObject) -> Iterator[Observed]:
         yield Observed(SettingKey(*_of(scope), TAG, _resource(item), name), text(value))
 
 
-def _described(item: JsonObject) -> JsonObject:
+def _described(kind: ItemType, item: JsonObject) -> JsonObject:
     configuration = item.get("configuration")
     if isinstance(configuration, str):
         try:
             configuration = json.loads(configuration)
         except ValueError:
             raise ValueError(f"configuration item of {_resource(item)}: its configuration is no JSON") from None
-    return mapping(_as_described(configuration))
+    if any(not shown.listed for shown in kind.shown):
+        # The family turns the names inside by itself, for some of them are names that people gave.
+        return {name[:1].upper() + name[1:]: inner for name, inner in mapping(configuration).items()}
+    return kind.reshaped(mapping(_as_described(configuration)))
 
 
 def _as_described(value: Any) -> Any:

@@ -189,7 +189,7 @@ class Document:
             yield seen(scope, self.kind, one.get("Arn"), {f"{self.noun}Name": text(one.get("Name"))})
 
     def _observe(self, scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
-        described = mapping(answer.get(self.description))
+        described = mapping(_document(answer.get(self.description)))
         state = text(described.get(f"{self.noun}Status"))
         value = None if state == "DELETING" else self.value(described, answer.get(self.noun))
         yield seen(scope, self.kind, described.get(self.arn), value, settled=state not in ("DELETING", "UPDATING"))
@@ -287,7 +287,7 @@ def _observe_listed_firewalls(scope: Scope, read: Read, answer: JsonObject) -> I
 
 
 def _observe_firewall(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
-    firewall = mapping(answer.get("Firewall"))
+    firewall = mapping(_document(answer.get("Firewall")))
     state = text(mapping(answer.get("FirewallStatus")).get("Status"))
     value = None if state == "DELETING" else _firewall(firewall)
     yield seen(scope, FIREWALL, firewall.get("FirewallArn"), value, settled=state not in ("PROVISIONING", "DELETING"))

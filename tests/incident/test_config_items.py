@@ -73,6 +73,160 @@ def test_a_group_shows_itself_and_every_rule():
     }
 
 
+STACK_ITEMS = [
+    (
+        "TransitGateway",
+        "tgw-1",
+        {
+            "Id": "tgw-1",
+            "Description": "core",
+            "AmazonSideAsn": 64512,
+            "AutoAcceptSharedAttachments": "disable",
+            "DnsSupport": "enable",
+            "AssociationDefaultRouteTableId": "tgw-rtb-1",
+        },
+        {
+            "transit-gateway/tgw-1": {
+                "Description": "core",
+                "Options": {"AutoAcceptSharedAttachments": "disable", "DnsSupport": "enable", "AmazonSideAsn": 64512},
+            }
+        },
+    ),
+    (
+        "TransitGatewayRouteTable",
+        "tgw-rtb-1",
+        {"Id": "tgw-rtb-1", "TransitGatewayId": "tgw-1"},
+        {"transit-gateway-route-table/tgw-rtb-1": {"TransitGatewayId": "tgw-1"}},
+    ),
+    (
+        "PrefixList",
+        "pl-1",
+        {
+            "PrefixListId": "pl-1",
+            "PrefixListName": "offices",
+            "AddressFamily": "IPv4",
+            "MaxEntries": 5,
+            "OwnerId": ACCOUNT,
+            "Entries": [{"Cidr": "192.0.2.0/24", "Description": "Berlin"}, {"Cidr": "198.51.100.0/24"}],
+        },
+        {
+            "prefix-list/pl-1": {"PrefixListName": "offices", "AddressFamily": "IPv4", "MaxEntries": 5},
+            "prefix-list-entry/pl-1/192.0.2.0/24": {"Description": "Berlin"},
+            "prefix-list-entry/pl-1/198.51.100.0/24": {"Description": ""},
+        },
+    ),
+    (
+        "DHCPOptions",
+        "dopt-1",
+        {"DhcpOptionsId": "dopt-1", "DomainName": "corp.example", "DomainNameServers": ["10.0.0.2"], "NetbiosNodeType": 2},
+        {
+            "dhcp-options/dopt-1": {
+                "domain-name": ["corp.example"],
+                "domain-name-servers": ["10.0.0.2"],
+                "netbios-node-type": ["2"],
+            }
+        },
+    ),
+    (
+        "TrafficMirrorFilter",
+        "tmf-1",
+        {"Id": "tmf-1", "Description": "all", "NetworkServices": ["amazon-dns"]},
+        {"traffic-mirror-filter/tmf-1": {"Description": "all"}, "traffic-mirror-filter-service/tmf-1/amazon-dns": {}},
+    ),
+    (
+        "TrafficMirrorTarget",
+        "tmt-1",
+        {"Id": "tmt-1", "NetworkInterfaceId": "eni-1"},
+        {"traffic-mirror-target/tmt-1": {"NetworkInterfaceId": "eni-1"}},
+    ),
+    (
+        "TrafficMirrorSession",
+        "tms-1",
+        {
+            "Id": "tms-1",
+            "NetworkInterfaceId": "eni-1",
+            "TrafficMirrorTargetId": "tmt-1",
+            "TrafficMirrorFilterId": "tmf-1",
+            "SessionNumber": 1,
+            "VirtualNetworkId": 7,
+        },
+        {
+            "traffic-mirror-session/tms-1": {
+                "NetworkInterfaceId": "eni-1",
+                "TrafficMirrorTargetId": "tmt-1",
+                "TrafficMirrorFilterId": "tmf-1",
+                "SessionNumber": 1,
+                "VirtualNetworkId": 7,
+            }
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "resource", "configuration", "shown"), STACK_ITEMS, ids=[one[0] for one in STACK_ITEMS])
+def test_an_item_in_the_shape_of_a_stack_tells_what_the_describe_call_tells(
+    kind: str, resource: str, configuration: dict[str, Any], shown: dict[str, Any]
+):
+    one = item(kind, resource, configuration)
+    assert told_by(one) == shown
+    ((key, _), *_) = prior_values(one)
+    assert question_about(key) == Question(Scope(ACCOUNT, REGION), f"AWS::EC2::{kind}", resource)
+
+
+def test_a_firewalls_policy_is_told_whatever_config_calls_it_and_people_s_names_stay():
+    arn = f"arn:aws:network-firewall:{REGION}:{ACCOUNT}:firewall-policy/strict"
+    configuration = {
+        "firewallPolicy": {
+            "statelessDefaultActions": ["aws:drop"],
+            "policyVariables": {"ruleVariables": {"home_net": {"definition": ["10.0.0.0/16"]}}},
+        },
+        "firewallPolicyResponse": {
+            "firewallPolicyName": "strict",
+            "firewallPolicyArn": arn,
+            "firewallPolicyStatus": "ACTIVE",
+            "encryptionConfiguration": {"keyId": "AWS_OWNED_KMS_KEY", "type": "AWS_OWNED_KMS_KEY"},
+        },
+    }
+    one = {**item("", "0a1b2c", configuration), "resourceType": "AWS::NetworkFirewall::FirewallPolicy"}
+    assert told_by(one) == {
+        f"firewall-policy/{arn}": {
+            "FirewallPolicyName": "strict",
+            "FirewallPolicy": {
+                "StatelessDefaultActions": ["aws:drop"],
+                "PolicyVariables": {"RuleVariables": {"home_net": {"Definition": ["10.0.0.0/16"]}}},
+            },
+        }
+    }
+    asked = question_about(setting("firewall-policy", arn))
+    assert asked == Question(Scope(ACCOUNT, REGION), "AWS::NetworkFirewall::FirewallPolicy")
+
+
+def test_a_firewall_is_told_with_its_subnets_and_protections():
+    arn = f"arn:aws:network-firewall:{REGION}:{ACCOUNT}:firewall/edge"
+    firewall = {
+        "firewallName": "edge",
+        "firewallArn": arn,
+        "firewallPolicyArn": "arn:policy",
+        "vpcId": "vpc-1",
+        "subnetMappings": [{"subnetId": "subnet-1", "iPAddressType": "IPV4"}],
+        "deleteProtection": True,
+        "subnetChangeProtection": False,
+        "firewallPolicyChangeProtection": False,
+    }
+    one = {**item("", "0a1b2c", {"firewall": firewall}), "resourceType": "AWS::NetworkFirewall::Firewall"}
+    assert told_by(one) == {
+        f"firewall/{arn}": {
+            "FirewallName": "edge",
+            "FirewallPolicyArn": "arn:policy",
+            "VpcId": "vpc-1",
+            "SubnetMappings": [{"SubnetId": "subnet-1"}],
+            "DeleteProtection": True,
+            "SubnetChangeProtection": False,
+            "FirewallPolicyChangeProtection": False,
+        }
+    }
+
+
 def test_a_value_has_config_as_its_source_and_the_moment_of_the_item():
     ((_, prior), *_) = prior_values(item("SecurityGroup", "sg-1", GROUP))
     assert (prior.source, prior.at) == (Source.CONFIG, AT)
@@ -232,7 +386,8 @@ def test_a_real_item_tells_what_the_describe_call_would_have_shown():
             continue
         configuration = one["configuration"]
         configuration = json.loads(configuration) if isinstance(configuration, str) else configuration
-        answer = {kind.shown[0].listed: [as_boto3(configuration)]}
+        listed = kind.shown[0].listed
+        answer = {listed: [as_boto3(configuration)]} if listed else as_boto3(configuration)
         scope = Scope(*prior_values(one)[0][0][:2])
         family = family_for_kind(kind.shown[0].kind)
         shown = {seen.key: seen.value for seen in family.observe(scope, Read("ec2", kind.shown[0].operation), answer)}
