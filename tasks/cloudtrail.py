@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from incident.record import Record, RecordError
 from tasks.aws import Aws
 
 CALLS_PER_SECOND = 2
+HISTORY = timedelta(days=90)
 PAGE = 50
 
 
@@ -33,12 +35,43 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The records, and what could not be read as a record. `complete` is false when the page limit cut the answer."""
+    """The records, newest first, and what could not be read as a record.
+
+    Attributes:
+        complete: false when a limit cut the answer.
+        gaps: what of the window the source may not hold at all, a sentence each.
+    """
 
     lookup: Lookup
     records: tuple[Record, ...]
     unreadable: tuple[str, ...]
     complete: bool = True
+    gaps: tuple[str, ...] = ()
+
+
+class EventSource(Protocol):
+    """Where events are asked for: the event history, a trail's files, or an event data store."""
+
+    @property
+    def reach(self) -> timedelta:
+        """How far back it can look."""
+        ...
+
+    def ask(self, lookup: Lookup) -> Answered:
+        """All records that answer the question.
+
+        Raises:
+            AwsError: the source could not be read; the region is then unknown for this question.
+        """
+        ...
+
+    def ask_all(self, lookups: Sequence[Lookup]) -> Iterator[Answered]:
+        """The answers to questions about one region and window, as they come in.
+
+        Raises:
+            AwsError: see `ask`.
+        """
+        ...
 
 
 class EventHistory:
@@ -48,6 +81,19 @@ class EventHistory:
         self._aws = aws
         self._next: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
+
+    @property
+    def reach(self) -> timedelta:
+        """How far back CloudTrail's event history goes."""
+        return HISTORY
+
+    def ask_all(self, lookups: Sequence[Lookup]) -> Iterator[Answered]:
+        """The answers one after the other.
+
+        Raises:
+            AwsError: see `ask`.
+        """
+        return map(self.ask, lookups)
 
     def ask(self, lookup: Lookup, most_pages: int = 2000) -> Answered:
         """All records that answer the question.

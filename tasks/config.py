@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from incident.policy import Policy
@@ -14,6 +15,47 @@ from incident.policy import Policy
 
 class ConfigError(Exception):
     """The configuration cannot be used; the message says which line or variable to mend, and how."""
+
+
+class EventsConfig(BaseModel):
+    """Where CloudTrail's events are read.
+
+    Attributes:
+        source: `lookup` is the event history (90 days, two calls a second); `trail-files` the files of a trail in S3; `lake` an
+            event data store of CloudTrail Lake.
+        bucket: the trail's bucket.
+        prefix: the trail's key prefix, what stands before `AWSLogs/` in the bucket.
+        organization: the organization's id, for a trail of an organization.
+        event_data_store: the id or ARN of the event data store.
+        account: whose credentials read the bucket or the store; empty means our own.
+        region: where the bucket or the store is; empty means the home region.
+        days: how far back the files or the store go.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Literal["lookup", "trail-files", "lake"] = "lookup"
+    bucket: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$")
+    prefix: str = Field(default="", pattern=r"^([^/].*[^/]|[^/])?$")
+    organization: str = Field(default="", pattern=r"^(o-[a-z0-9]{10,32})?$")
+    event_data_store: str = Field(default="", pattern=r"^(arn:[a-z-]+:cloudtrail:[^ ]+/)?([a-f0-9-]{36})?$")
+    account: str = Field(default="", pattern=r"^(\d{12})?$")
+    region: str = ""
+    days: int = Field(default=365, ge=1, le=3653)
+
+    @model_validator(mode="after")
+    def _names_what_its_source_needs(self) -> EventsConfig:
+        needed = {"trail-files": "bucket", "lake": "event_data_store"}
+        if self.source in needed and not getattr(self, needed[self.source]):
+            raise ValueError(f"source {self.source} needs {needed[self.source]}; add it, or set source to lookup")
+        for source, fields in _FIELDS_OF_SOURCE.items():
+            given = [name for name in fields if getattr(self, name)]
+            if given and source != self.source:
+                raise ValueError(f"{given[0]} goes with source {source}, not {self.source}; set source to {source}, or remove it")
+        return self
+
+
+_FIELDS_OF_SOURCE = {"trail-files": ("bucket", "prefix", "organization"), "lake": ("event_data_store",)}
 
 
 class AwsConfig(BaseModel):
@@ -28,6 +70,7 @@ class AwsConfig(BaseModel):
         delivery_lag_seconds: how long CloudTrail may take to show an event (AWS: usually within 15 minutes).
         call_deadline_seconds: how long a change may take to show in a read before the step is reported as not confirmed.
         snapshot_deadline_seconds: how long to wait for snapshots to complete.
+        events: where CloudTrail's events are read.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -40,6 +83,7 @@ class AwsConfig(BaseModel):
     delivery_lag_seconds: float = Field(default=900, ge=0)
     call_deadline_seconds: float = Field(default=300, gt=0)
     snapshot_deadline_seconds: float = Field(default=6 * 3600, gt=0)
+    events: EventsConfig = EventsConfig()
 
 
 class SlackConfig(BaseModel):
@@ -150,4 +194,4 @@ def first_problem(error: ValidationError) -> str:
     """The first thing that pydantic found wrong, in one line without the value (it may be a secret)."""
     problem = error.errors(include_input=False, include_url=False)[0]
     where = ".".join(str(part) for part in problem["loc"]) or "the file"
-    return f"{where}: {problem['msg']}"
+    return f"{where}: {problem['msg'].removeprefix('Value error, ')}"

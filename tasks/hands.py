@@ -11,13 +11,15 @@ from incident.policy import Policy
 from tasks.approvals import Approvals
 from tasks.aws import Aws
 from tasks.baseline import Baselines
-from tasks.cloudtrail import EventHistory
+from tasks.cloudtrail import EventHistory, EventSource
 from tasks.config import Config, load_config, load_policy
 from tasks.evidence import EvidenceStore
 from tasks.executor import Boundary, Executor
 from tasks.ledger import Ledger
 from tasks.roster import Roster
 from tasks.slack import SlackChannel
+from tasks.trail_files import TrailFiles
+from tasks.trail_lake import TrailLake
 
 Clock = Callable[[], datetime]
 
@@ -35,7 +37,7 @@ class Hands:
     clock: Clock
     ledger: Ledger
     aws: Aws
-    history: EventHistory
+    history: EventSource
     approvals: Approvals
     evidence: EvidenceStore
     baselines: Baselines
@@ -61,7 +63,7 @@ def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda nam
         clock=clock,
         ledger=ledger,
         aws=aws,
-        history=EventHistory(aws),
+        history=_history(aws),
         approvals=approvals,
         evidence=EvidenceStore(config.evidence, ledger),
         baselines=Baselines(config.folder / "baselines", ledger),
@@ -85,6 +87,17 @@ def use_boundary(boundary: Boundary) -> None:
 def hands() -> Hands:
     """The hands of this process, wired once from its configuration."""
     return wire(load_config(), boundary=lambda name: _boundary(name))
+
+
+def _history(aws: Aws) -> EventSource:
+    events = aws.config.events
+    match events.source:
+        case "trail-files":
+            return TrailFiles(aws, events)
+        case "lake":
+            return TrailLake(aws, events)
+        case _:
+            return EventHistory(aws)
 
 
 def _slack(config: Config) -> SlackChannel | None:

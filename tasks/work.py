@@ -23,7 +23,7 @@ from incident.record import Record
 from incident.settings import Observed, SettingKey
 from tasks.aws import DENIED, AwsError, observe
 from tasks.baseline import Swept, sweep_region
-from tasks.cloudtrail import Lookup, distinct
+from tasks.cloudtrail import Answered, Lookup, distinct
 from tasks.executor import Outcome
 from tasks.hands import hands
 from tasks.slack import SlackUnavailable
@@ -53,18 +53,23 @@ async def look_up(scope: Scope, attribute: str, values: list[str], start: dateti
 def _look_up(scope: Scope, attribute: str, values: list[str], start: datetime, end: datetime) -> Looked:
     records: list[Record] = []
     unreadable: list[str] = []
-    for value in values:
-        try:
-            answer = hands().history.ask(Lookup(scope.account, scope.region, attribute, value, start, end))
-        except AwsError as error:
-            return Looked(scope, records, unreadable, ("denied" if error.code in DENIED else "failed", str(error)))
-        records.extend(answer.records)
-        unreadable.extend(answer.unreadable)
-        if not answer.complete:
-            return Looked(
-                scope, records, unreadable, ("incomplete", f"more events than one lookup may read for {attribute} {value}")
-            )
-    return Looked(scope, distinct(records), unreadable, None)
+    gaps: dict[str, None] = {}
+    try:
+        for answer in hands().history.ask_all(
+            [Lookup(scope.account, scope.region, attribute, value, start, end) for value in values]
+        ):
+            records.extend(answer.records)
+            unreadable.extend(answer.unreadable)
+            gaps.update(dict.fromkeys(_gaps_of(answer)))
+    except AwsError as error:
+        return Looked(scope, records, unreadable, ("denied" if error.code in DENIED else "failed", str(error)))
+    return Looked(scope, distinct(records), list(dict.fromkeys(unreadable)), ("incomplete", "; ".join(gaps)) if gaps else None)
+
+
+def _gaps_of(answer: Answered) -> list[str]:
+    """What of the window the answer does not tell, a sentence each."""
+    cut = f"more events than one lookup may read for {answer.lookup.attribute} {answer.lookup.value}"
+    return [*([] if answer.complete else [cut]), *answer.gaps]
 
 
 @task(name="read settings", retries=2, retry_delay_seconds=[1, 5], persist_result=False)

@@ -137,9 +137,13 @@ def plans_for(aws: Range, stage: Stage, scenario: Scenario, baseline) -> list[Pl
     return [evidence, contain, restore]
 
 
+def recorded(aws: Range) -> list[dict]:
+    """Every record, without the way by which a response finds them."""
+    return httpx.get(f"{aws.url}/range/records", timeout=30).json()
+
+
 def _investigated(aws: Range, stage: Stage, scenario: Scenario, baseline) -> tuple[Investigation, Actor]:
-    raw = httpx.get(f"{aws.url}/range/records", timeout=30).json()
-    records = sorted((Record.parse(item) for item in raw), key=lambda record: record.time)
+    records = sorted((Record.parse(item) for item in recorded(aws)), key=lambda record: record.time)
     principal = scenario.principals[scenario.finding.principal]
     key = stage.happened.keys[scenario.finding.principal][0]
     seed = Credential(key, principal.user, "user", Link.PROVED, "the finding names it", "", aws.account)
