@@ -10,6 +10,7 @@ from typing import Any
 from incident.ledger import Kind, Line
 from incident.plan import Plan, Step
 from incident.planner import brief
+from incident.story import ActorGraph, Timeline, actor_graph, timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Report:
     time_to_contain: timedelta | None
     time_to_restore: timedelta | None
     head: tuple[int, str] = field(default=(0, ""))
+    who: ActorGraph = field(default_factory=ActorGraph)
+    when: Timeline = field(default_factory=Timeline)
 
     @property
     def status(self) -> str:
@@ -94,6 +97,8 @@ def report(lines: Sequence[Line]) -> Report:
         time_to_contain=_duration(received, outcomes, ("contain",)),
         time_to_restore=_duration(received, outcomes, ("eradicate", "recover")),
         head=(lines[-1].position, lines[-1].hash),
+        who=actor_graph(lines),
+        when=timeline(lines),
     )
 
 

@@ -6,16 +6,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from incident.messages import markdown
 from incident.report import Report
+from tasks.pictures.actor_graph import actor_graph_svg
+from tasks.pictures.timeline import timeline_svg
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def html(report: Report) -> str:
     """The self-contained page."""
-    return _environment(autoescape=True).get_template("report.html").render(report=report)
+    # The pictures are markup of our own making, in which every name is escaped; all else is text.
+    who, when = Markup(actor_graph_svg(report.who)), Markup(timeline_svg(report.when))  # noqa: S704
+    return _environment(autoescape=True).get_template("report.html").render(report=report, who=who, when=when)
 
 
 def text(report: Report) -> str:
