@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from drill.aws.config import HOME_REGION, KeyPair, bootstrap_keys
+from drill.aws.config import AWS_INTERNAL, HOME_REGION, KeyPair, bootstrap_keys
 from drill.client import RangeClient, boto_client
 from drill.scenario import Principal, Scenario
 
@@ -77,17 +77,19 @@ class Cast:
         self._sessions: dict[tuple[str, ...], Session] = {}
         self._standing: set[tuple[str, str]] = set()
 
-    def client(self, name: str, service: str, region: str, through: str = "", service_role: str = "") -> Any:
-        """A boto3 client that acts as the principal, or as the service `through` which it has asked to act for it."""
+    def client(self, name: str, service: str, region: str, through: str = "", service_role: str = "", proxied: bool = False) -> Any:
+        """A boto3 client that acts as the principal, or as the service `through` which it has asked to act for it.
+
+        With `proxied` the console makes the calls by itself.
+        """
         keys = self._keys(name)
         if service_role:
             keys = self._service_keys(self._principals[name].account, region, through, service_role)
         actor = self.actors[name]
-        handle = (name, service, region, keys.access_key, through)
+        address, agent = (AWS_INTERNAL, AWS_INTERNAL) if proxied else (actor.source_ip, actor.principal.user_agent)
+        handle = (name, service, region, keys.access_key, through, address)
         if handle not in self._clients:
-            self._clients[handle] = boto_client(
-                self._url, service, region, keys, actor.source_ip, actor.principal.user_agent, invoked_by=through
-            )
+            self._clients[handle] = boto_client(self._url, service, region, keys, address, agent, invoked_by=through)
         return self._clients[handle]
 
     def makers(self, name: str) -> list[str]:

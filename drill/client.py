@@ -113,11 +113,11 @@ def boto_client(
     config = Config(
         retries={"total_max_attempts": attempts, "mode": "standard"},
         parameter_validation=True,
-        **({"user_agent": user_agent} if user_agent else {}),
     )
     with _making:
         client = _session().client(service, endpoint_url=url, region_name=region, config=config, **keys.for_boto3())
-    told = {"X-Range-Source-IP": source_ip, "X-Range-Invoked-By": invoked_by}
+    # botocore adds a word of its own to whatever user agent it is given.
+    told = {"X-Range-Source-IP": source_ip, "X-Range-User-Agent": user_agent, "X-Range-Invoked-By": invoked_by}
     headers = {name: value for name, value in told.items() if value}
     if headers:
 

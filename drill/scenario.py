@@ -69,7 +69,8 @@ class Principal:
 class Step:
     """One API call. `label` says where it stands in the file; `through` is the service that makes it for the principal.
 
-    `service_role` is the role that the service uses for it; without one it uses the principal's own credentials.
+    `service_role` is the role that the service uses for it; without one it uses the principal's own credentials. `proxied`
+    calls are made by the console by itself, from no address.
     """
 
     label: str
@@ -84,6 +85,7 @@ class Step:
     legitimate: bool = False
     through: str = ""
     service_role: str = ""
+    proxied: bool = False
 
 
 @dataclass(frozen=True)

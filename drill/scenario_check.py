@@ -14,7 +14,7 @@ from drill.scenario_principals import needed_names
 from drill.scenario_stacks import expand
 from drill.scenario_yaml import Path, Source
 
-_STEP_KEYS = {"as", "region", "call", "with", "save", "fails", "after", "legitimate"}
+_STEP_KEYS = {"as", "region", "call", "with", "save", "fails", "after", "legitimate", "proxied"}
 _FINDING_KEYS = {"type", "principal", "region", "severity", "instance", "bucket", "title", "description"}
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)([smhd])$")
@@ -104,7 +104,8 @@ def _check_step(
         "save": save,
         "fails": _check_fails(source, path, step),
         "after": read_duration(source, (*path, "after"), step["after"]) if "after" in step else 0.0,
-        "legitimate": _check_legitimate(source, path, step),
+        "legitimate": _check_flag(source, path, step, "legitimate"),
+        "proxied": _check_proxied(source, path, step, principals[who]),
     }
 
 
@@ -148,11 +149,18 @@ def _check_fails(source: Source, path: Path, step: dict[str, Any]) -> str:
     return code.removeprefix("Client.").removeprefix("Server.")
 
 
-def _check_legitimate(source: Source, path: Path, step: dict[str, Any]) -> bool:
-    value = step.get("legitimate", False)
+def _check_flag(source: Source, path: Path, step: dict[str, Any], key: str) -> bool:
+    value = step.get(key, False)
     if not isinstance(value, bool):
-        raise source.error((*path, "legitimate"), f"legitimate is {value!r}", "write true or false")
+        raise source.error((*path, key), f"{key} is {value!r}", "write true or false")
     return value
+
+
+def _check_proxied(source: Source, path: Path, step: dict[str, Any], principal: Mapping[str, Any]) -> bool:
+    proxied = _check_flag(source, path, step, "proxied")
+    if proxied and not principal["console"]:
+        raise source.error((*path, "proxied"), f"{step['as']} is not in the console", "use proxied with a console principal")
+    return proxied
 
 
 # ---- the finding ------------------------------------------------------------------------------------------------

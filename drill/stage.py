@@ -253,7 +253,9 @@ class Stage:
     def _client(self, step: Step) -> Any:
         """A client for the step's principal, who comes to life now if need be."""
         try:
-            return self._cast.client(step.principal, step.service, step.region, step.through, step.service_role)
+            return self._cast.client(
+                step.principal, step.service, step.region, step.through, step.service_role, proxied=step.proxied
+            )
         except (ClientError, RangeError, ValueError) as e:
             raise self._went_wrong(step, f"cannot be made by {step.principal}: {e}", "correct the principal") from e
 

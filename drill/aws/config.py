@@ -11,6 +11,8 @@ DEFAULT_ACCOUNT = "111122223333"
 HOME_REGION = "us-east-1"
 RESPONDER_ROLE = "CountermandResponder"
 RESPONDER_SESSION = "countermand"
+# The address and the user agent of what the console asks for by itself.
+AWS_INTERNAL = "AWS Internal"
 # Each service that acts by itself, with its service-linked role.
 SERVICE_LINKED_ROLES = {"autoscaling.amazonaws.com": "AWSServiceRoleForAutoScaling"}
 

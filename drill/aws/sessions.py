@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from drill.aws.clock import Clock, iso
-from drill.aws.config import HOME_REGION, RangeConfig
+from drill.aws.config import AWS_INTERNAL, HOME_REGION, RangeConfig
 from drill.aws.errors import AwsError
 from drill.aws.identity import Caller, Directory, backend, mint_key, role_issuer
 from drill.aws.sts import issue
@@ -26,8 +26,6 @@ from drill.aws.wire import Answer, Call, parse_result
 
 _HOUR = 3600
 _CONSOLE_HOURS, _INSTANCE_HOURS, _FUNCTION_HOURS = 12, 6, 12
-# How the console itself appears where it calls STS for a person.
-_CONSOLE = "AWS Internal"
 _METADATA_SERVICE = "2.0"
 
 
@@ -249,10 +247,10 @@ def _sts_call(operation: str, params: dict[str, Any], caller: Caller, region: st
         access_key=caller.access_key,
         token=caller.token,
         region=region,
-        source_ip=_CONSOLE,
-        user_agent=_CONSOLE,
+        source_ip=AWS_INTERNAL,
+        user_agent=AWS_INTERNAL,
         time=time,
         environ={},
         body=b"",
-        invoked_by=_CONSOLE,
+        invoked_by=AWS_INTERNAL,
     )

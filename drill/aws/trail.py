@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from drill.aws.clock import Clock, iso
-from drill.aws.config import HOME_REGION
+from drill.aws.config import AWS_INTERNAL, HOME_REGION
 from drill.aws.errors import AwsError
 from drill.aws.identity import Caller
 from drill.aws.shapes import request_parameters, response_elements
@@ -101,7 +101,7 @@ class Kept:
 def make_record(call: Call, caller: Caller, answer: Answer) -> Record:
     """Write one call down as CloudTrail would.
 
-    What a service does for somebody, or the console for a person, comes without `tlsDetails`. See
+    What a service does for somebody, or the console by itself for a person, comes without `tlsDetails`. See
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
     """
     result = parse_result(call, answer)
@@ -136,7 +136,7 @@ def make_record(call: Call, caller: Caller, answer: Answer) -> Record:
     }
     if caller.console:
         record["sessionCredentialFromConsole"] = "true"
-    elif not call.invoked_by:
+    if not call.invoked_by and call.source_ip != AWS_INTERNAL:
         record["tlsDetails"] = {
             "tlsVersion": "TLSv1.3",
             "cipherSuite": "TLS_AES_128_GCM_SHA256",

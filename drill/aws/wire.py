@@ -123,7 +123,7 @@ def parse_call(environ: Environ, body: bytes, time: float) -> Call | None:
         token=environ.get("HTTP_X_AMZ_SECURITY_TOKEN", ""),
         region=HOME_IF_GLOBAL.get(region, region),
         source_ip=invoked_by or environ.get("HTTP_X_RANGE_SOURCE_IP") or environ.get("REMOTE_ADDR", ""),
-        user_agent=invoked_by or environ.get("HTTP_USER_AGENT", ""),
+        user_agent=invoked_by or environ.get("HTTP_X_RANGE_USER_AGENT") or environ.get("HTTP_USER_AGENT", ""),
         time=time,
         environ=environ,
         body=body,

@@ -329,6 +329,19 @@ def test_a_planted_user_signs_in_and_works_in_the_console() -> None:
         assert attributes == {"creationDate": sign_in["eventTime"], "mfaAuthenticated": "false"}
 
 
+def test_what_the_console_asks_for_by_itself_comes_from_no_address() -> None:
+    attack = f"  - {{as: planted, {GATEWAY}}}\n  - {{as: planted, {GATEWAY}, proxied: true}}\n"
+    with _played(CONSOLE, attack) as (aws, _, _):
+        direct, proxied = _all(aws, "CreateInternetGateway")
+        assert proxied["userIdentity"] == direct["userIdentity"]
+        assert proxied["sourceIPAddress"] == proxied["userAgent"] == "AWS Internal"
+        assert proxied["sessionCredentialFromConsole"] == "true"
+        assert ("tlsDetails" in direct, "tlsDetails" in proxied) == (True, False)
+    tail = "finding: {type: Recon:IAMUser/TorIPCaller, principal: mallory}\n"
+    with pytest.raises(ScenarioError, match="mallory is not in the console"):
+        loads(f"{HEAD}attack:\n  - {{as: mallory, {GATEWAY}, proxied: true}}\n{tail}")
+
+
 def test_a_role_is_switched_in_the_console_across_accounts() -> None:
     with _played(CONSOLE, f"  - {{as: switched, {GATEWAY}}}\n") as (aws, _, _):
         here, there = _all(aws, "AssumeRole")
