@@ -33,7 +33,7 @@ from tasks.pictures.canvas import (
 from tasks.pictures.labels import ROW, SIZE, WIDEST, Dot, Label, height, labels
 
 WIDTH = 1240
-_LEFT = 156
+_LEFT = 172
 _RIGHT_EDGES = (WIDTH - 24, WIDTH - 90, WIDTH - 160, WIDTH - 220, WIDTH - WIDEST - 10)
 """Where the axis may end: as far right as leaves room for the labels of its last marks."""
 
