@@ -53,6 +53,8 @@ _GATEWAYS = Resource(
 
 def _create(event: Event) -> Iterator[Write]:
     described = _GATEWAYS.describing(event)
+    if _GATEWAYS.is_gone(described):
+        return
     yield from _GATEWAYS.read_created(event)
     for address in structures(described.get("NatGatewayAddresses")):
         if _is_secondary(address):

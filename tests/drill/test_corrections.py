@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from typing import Any
 
 import pytest
@@ -287,6 +290,97 @@ def test_addresses_and_gateways_in_use_stay(ec2: Any, vpc: str, gateway: str) ->
     ec2.delete_nat_gateway(NatGatewayId=nat)
     assert code_of(ec2.release_address, AllocationId=address) == ""
     assert code_of(ec2.detach_internet_gateway, InternetGatewayId=gateway, VpcId=vpc) == ""
+
+
+def test_a_second_nat_gateway_on_an_address_in_use_fails(ec2: Any, vpc: str, gateway: str) -> None:
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    first = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+    second = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+    shown = {one["NatGatewayId"]: one for one in ec2.describe_nat_gateways()["NatGateways"]}
+    assert (shown[first]["State"], shown[second]["State"]) == ("available", "failed")
+    assert shown[second]["FailureCode"] == "Resource.AlreadyAssociated"
+    assert len(ec2.describe_network_interfaces()["NetworkInterfaces"]) == 1
+
+
+def test_tags_go_with_their_resource(ec2: Any, vpc: str, group: str) -> None:
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    ec2.create_tags(Resources=[group, subnet, address, vpc], Tags=[{"Key": "Name", "Value": "web"}])
+    ec2.delete_security_group(GroupId=group)
+    ec2.delete_subnet(SubnetId=subnet)
+    ec2.release_address(AllocationId=address)
+    assert [tag["ResourceId"] for tag in ec2.describe_tags()["Tags"]] == [vpc]
+
+
+def test_firewall_policies_are_behind_their_token(client: Clients) -> None:
+    firewalls = client("network-firewall")
+    strict = {"StatelessDefaultActions": ["aws:drop"], "StatelessFragmentDefaultActions": ["aws:drop"]}
+    made = firewalls.create_firewall_policy(FirewallPolicyName="strict", FirewallPolicy=strict)
+    policy = {"FirewallPolicyArn": made["FirewallPolicyResponse"]["FirewallPolicyArn"]}
+    token = made["UpdateToken"]
+    opened = {"StatelessDefaultActions": ["aws:pass"], "StatelessFragmentDefaultActions": ["aws:pass"]}
+    firewalls.update_firewall_policy(**policy, UpdateToken=token, FirewallPolicy=opened)
+    late = {**policy, "UpdateToken": token, "FirewallPolicy": strict}
+    assert code_of(firewalls.update_firewall_policy, **late) == "InvalidTokenException"
+    assert firewalls.describe_firewall_policy(**policy)["FirewallPolicy"] == opened
+
+
+def test_protected_firewalls_and_policies_in_use_stay(client: Clients, ec2: Any, vpc: str) -> None:
+    firewalls = client("network-firewall")
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    document = {"StatelessDefaultActions": ["aws:drop"], "StatelessFragmentDefaultActions": ["aws:drop"]}
+    made = firewalls.create_firewall_policy(FirewallPolicyName="strict", FirewallPolicy=document)
+    policy = made["FirewallPolicyResponse"]["FirewallPolicyArn"]
+    subnets = [{"SubnetId": subnet}]
+    protected = {"DeleteProtection": True, "FirewallPolicyChangeProtection": True}
+    firewalls.create_firewall(FirewallName="edge", FirewallPolicyArn=policy, VpcId=vpc, SubnetMappings=subnets, **protected)
+    edge = {"FirewallName": "edge"}
+    assert code_of(firewalls.delete_firewall, **edge) == "InvalidOperationException"
+    assert code_of(firewalls.associate_firewall_policy, **edge, FirewallPolicyArn=policy) == "InvalidOperationException"
+    assert code_of(firewalls.delete_firewall_policy, FirewallPolicyArn=policy) == "InvalidOperationException"
+    place = {"LogDestinationType": "S3", "LogDestination": {"bucketName": "logs"}}
+    two = {"LogDestinationConfigs": [{"LogType": kind, **place} for kind in ("ALERT", "FLOW")]}
+    assert code_of(firewalls.update_logging_configuration, **edge, LoggingConfiguration=two) == "InvalidRequestException"
+    firewalls.update_firewall_delete_protection(**edge, DeleteProtection=False)
+    assert code_of(firewalls.delete_firewall, **edge) == ""
+    assert code_of(firewalls.delete_firewall_policy, FirewallPolicyArn=policy) == ""
+
+
+def test_protected_load_balancers_stay_and_targets_keep_their_zone(client: Clients, ec2: Any, vpc: str) -> None:
+    balancers = client("elbv2")
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    balancer = balancers.create_load_balancer(Name="web", Subnets=[subnet])["LoadBalancers"][0]["LoadBalancerArn"]
+    protection = [{"Key": "deletion_protection.enabled", "Value": "true"}]
+    balancers.modify_load_balancer_attributes(LoadBalancerArn=balancer, Attributes=protection)
+    assert code_of(balancers.delete_load_balancer, LoadBalancerArn=balancer) == "OperationNotPermitted"
+    made = balancers.create_target_group(Name="outside", Protocol="HTTP", Port=80, VpcId=vpc, TargetType="ip")
+    group = made["TargetGroups"][0]["TargetGroupArn"]
+    balancers.register_targets(TargetGroupArn=group, Targets=[{"Id": "192.0.2.1", "AvailabilityZone": "all"}])
+    (shown,) = balancers.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+    assert shown["Target"] == {"Id": "192.0.2.1", "Port": 80, "AvailabilityZone": "all"}
+
+
+def test_a_functions_statements_are_written_as_lambda_writes_them(client: Clients) -> None:
+    functions = client("lambda")
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = client("iam").create_role(RoleName="pay", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("pay.py", "")
+    code = {"ZipFile": archive.getvalue()}
+    functions.create_function(FunctionName="pay", Runtime="python3.12", Role=role, Handler="pay.pay", Code=code)
+    asked = {"FunctionName": "pay", "StatementId": "all", "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"}
+    functions.add_permission(**asked, Principal="999988887777", PrincipalOrgID="o-1234567890", SourceAccount="999988887777")
+    assert code_of(functions.add_permission, **asked, Principal="*") == "ResourceConflictException"
+    (statement,) = json.loads(functions.get_policy(FunctionName="pay")["Policy"])["Statement"]
+    assert statement["Principal"] == {"AWS": "arn:aws:iam::999988887777:root"}
+    assert statement["Condition"]["StringEquals"] == {
+        "aws:PrincipalOrgID": "o-1234567890",
+        "AWS:SourceAccount": "999988887777",
+        "lambda:FunctionUrlAuthType": "NONE",
+    }
 
 
 def test_peerings_can_be_filtered(ec2: Any, vpc: str) -> None:

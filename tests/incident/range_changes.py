@@ -280,7 +280,7 @@ def make(world: World, what: str, pick: int) -> None:
         actor.accept_vpc_peering_connection(VpcPeeringConnectionId=made["VpcPeeringConnectionId"])
     elif what == "nat":
         if world.network.ec2.describe_addresses(AllocationIds=[world.address])["Addresses"][0].get("AssociationId"):
-            raise NothingToChange  # AWS refuses an address that is in use, and the range does not
+            raise NothingToChange  # a gateway on an address that is in use fails
         actor.create_nat_gateway(SubnetId=world.subnets[pick], AllocationId=world.address)
     elif what == "prefix list":
         entries = [{"Cidr": "198.51.100.0/24", "Description": "new"}]

@@ -47,9 +47,7 @@ class Network:
             for read in family.inventory:
                 if not read.operation.startswith(NOT_ON_THE_RANGE):
                     found |= self._read(family, read, deep=True)
-        there = {key.resource for key in found if key.kind != "tag"}
-        # The range still lists the tags of what is gone.
-        return {key: one for key, one in found.items() if key.resource in there}
+        return found
 
     def live(self, key: SettingKey) -> Observed | None:
         """One setting, by the read that its family names for it."""

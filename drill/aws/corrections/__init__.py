@@ -9,7 +9,7 @@ from drill.aws.corrections import runtime
 
 _MODULES = (
     "runtime", "additions", "security_groups", "routing", "network_acls",
-    "prefix_lists", "networks", "interfaces", "public_access", "dns", "iam", "firewalls", "load_balancers", "functions",
+    "prefix_lists", "networks", "interfaces", "public_access", "dns", "iam", "firewalls", "load_balancers", "functions", "tags",
 )  # fmt: skip
 _applied = False
 

@@ -106,14 +106,27 @@ def _gateway(backend: Any, ident: str) -> NatGateway:
 
 
 @corrects(NatGatewayBackend)
-def create_nat_gateway(self: Any, *args: Any, **kwargs: Any) -> NatGateway:
-    """moto gives the gateway an ordinary interface with groups."""
-    gateway: NatGateway = create_nat_gateway.moto(self, *args, **kwargs)
+def create_nat_gateway(self: Any, subnet_id: str, allocation_id: str, *args: Any, **kwargs: Any) -> NatGateway:
+    """moto gives the gateway an ordinary interface with groups, and an address that something else has."""
+    if any(address.allocation_id == allocation_id and address.association_id for address in self.addresses):
+        return _failed(self, subnet_id, allocation_id, *args, **kwargs)
+    gateway: NatGateway = create_nat_gateway.moto(self, subnet_id, allocation_id, *args, **kwargs)
     gateway._eni._group_set = []
     gateway._eni.interface_type = "nat_gateway"
     gateway._eni.requester_managed = True
     gateway._eni.status = "in-use"
     gateway._eni.description = f"Interface for NAT Gateway {gateway.id}"
+    return gateway
+
+
+def _failed(backend: Any, subnet_id: str, allocation_id: str, *args: Any, **kwargs: Any) -> NatGateway:
+    """A gateway that AWS makes and then gives up, for its address is in use; the call itself succeeds."""
+    gateway: NatGateway = create_nat_gateway.moto(backend, subnet_id, "", *args, **kwargs)
+    backend.enis.pop(gateway._eni.id, None)
+    gateway.address_set = [{"allocationId": allocation_id}]
+    gateway.state = "failed"
+    gateway.failure_code = "Resource.AlreadyAssociated"  # type: ignore[attr-defined]
+    gateway.failure_message = f"Elastic IP address [{allocation_id}] is already associated"  # type: ignore[attr-defined]
     return gateway
 
 
