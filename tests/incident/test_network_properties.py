@@ -414,7 +414,7 @@ ALWAYS_THERE = [
 NO_WAY_BACK = {"vpc-peering-acceptance", "transit-gateway-acceptance"}
 ANSWERED_WHOLE = {"transit-gateway-peering", "traffic-mirror-filter-rule", "nat-gateway-address"}
 """Kinds whose calls are checked by examples in the tests of their families."""
-OTHER_SERVICES = {"elasticloadbalancing", "rds", "lambda", "route53"}
+OTHER_SERVICES = {"elasticloadbalancing", "network-firewall", "rds", "lambda", "route53"}
 """Services whose families have tests of their own."""
 
 
