@@ -144,7 +144,9 @@ class TrailFiles:
         for key, packed in self._bodies(ready[::-1]):
             if problem := self._search(key, packed, found):
                 unreadable.append(f"{key}: {problem}")
-        gaps = self._gaps(lookups[0], files)
+            if all(one.full for one in found):
+                break
+        gaps = (*self._gaps(lookups[0], files), *_not_read(unreadable))
         yield from (one.answer(unreadable, gaps) for one in found)
 
     # ---- which files ------------------------------------------------------------------------------------------------
@@ -283,6 +285,11 @@ def _in_the_archive(files: Iterable[TrailFile]) -> list[str]:
     archived = [file for file in files if file.archived and file.delivered]
     by_day = groupby(archived, key=lambda file: file.key.rpartition("/")[0])
     return [f"{day}/: {counted(len(list(some)), 'file')} archived; restore them to have them read" for day, some in by_day]
+
+
+def _not_read(unreadable: Sequence[str]) -> list[str]:
+    """A file that was not read may hold what was asked for: that belongs into the coverage, by its first and their number."""
+    return [f"{counted(len(unreadable), 'problem')} with the trail's files, one of them {unreadable[0]}"] if unreadable else []
 
 
 def _days(first: date, last: date) -> set[date]:

@@ -288,6 +288,7 @@ def test_a_file_that_cannot_be_read_is_named_and_hides_no_other(bucket, body, wh
     if attribute == "ReadOnly" or why == "cannot be unpacked" or not body or not gzip.decompress(body).endswith(b"}"):
         (problem,) = answer.unreadable
         assert problem.startswith(f"{broken}: ")
+        assert answer.gaps == (f"1 problem with the trail's files, one of them {problem}",)
     if attribute == "ReadOnly":
         assert why in problem
 
@@ -371,8 +372,9 @@ def test_a_limit_keeps_the_newest_and_says_that_it_cut(bucket, monkeypatch):
     monkeypatch.setattr(trail_files, "MOST_RECORDS", 3)
     for number in range(5):
         bucket.put(NOON + number * HOUR, event(number, NOON + number * HOUR))
+    bucket.put(NOON, body=b"no file of a trail, and too old to be looked at")
     answer = bucket.ask(NOON - HOUR, NOON + 9 * HOUR)
-    assert (ids(answer), answer.complete) == (["event-4", "event-3", "event-2"], False)
+    assert (ids(answer), answer.complete, answer.unreadable) == (["event-4", "event-3", "event-2"], False, ())
 
 
 def test_a_day_without_a_file_is_a_gap_unless_a_digest_shows_that_the_trail_was_on(bucket):
