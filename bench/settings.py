@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from time import process_time
@@ -19,6 +18,7 @@ from time import process_time
 import orjson
 from trail import ACCOUNT, network_changes, whole_trail
 
+from incident.collector import collector_paused
 from incident.explain import explain
 from incident.families import family_for_event
 from incident.planner import propose
@@ -45,15 +45,15 @@ def main() -> None:
 
 
 def folding(what: str, trail: Callable[[int], Iterator[str]]) -> None:
-    """Folding against a bare read of the same lines, with Python's collector at work and without."""
+    """Folding against a bare read of the same lines, with Python's collector paused, as an investigation does, and at work."""
     size, bare = _read(trail(RECORDS))
-    spent, writes = _folded(trail(RECORDS))
-    with _collector_paused():
-        paused, _ = _folded(trail(RECORDS))
+    with collector_paused():
+        spent, writes = _folded(trail(RECORDS))
+    collected, _ = _folded(trail(RECORDS))
     print(f"Folding {RECORDS:,} records, {size / MIB:,.0f} MiB; {what}")
     _row("bare read of the JSON lines (orjson)", _rate(bare), "")
     _row("folded, after parsing", _rate(spent["fold"]), f"{bare / spent['fold']:.2f} × the bare read; {writes:,} writes")
-    _row("the same, collector paused", _rate(paused["fold"]), f"{bare / paused['fold']:.2f} × the bare read")
+    _row("the same, collector at work", _rate(collected["fold"]), f"{bare / collected['fold']:.2f} × the bare read")
     _row("parsed and folded", _rate(spent["parse"] + spent["fold"]), "Record.parse included")
     _row("read, parsed and folded", _rate(sum(spent.values())), "from the line of text to the setting")
     print()
@@ -91,30 +91,19 @@ def _folded(lines: Iterator[str]) -> tuple[dict[str, float], int]:
     return spent, sum(len(history.entries) for history in fold.histories.values())
 
 
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 def _rate(seconds: float) -> str:
     return f"{RECORDS / seconds:,.0f} records/s"
 
 
 def planning() -> None:
-    print("Planning, with Python's collector at work and paused")
-    before = before_paused = 0.0
+    print("Planning")
+    before = 0.0
     for count in PLANS:
         reversals, live = _changes(count)
         spent, steps = _planned(reversals, live, times=max(1, 10_000 // count))
-        with _collector_paused():
-            paused, _ = _planned(reversals, live, times=max(1, 10_000 // count))
-        growth = f"× {spent / before:.1f} and × {paused / before_paused:.1f} for ten times the changes" if before else ""
-        _row(f"{count:,} changes, {steps:,} steps", f"{spent:,.2f} s, {paused:,.2f} s", growth)
-        before, before_paused = spent, paused
+        growth = f"× {spent / before:.1f} for ten times the changes" if before else ""
+        _row(f"{count:,} changes, {steps:,} steps", f"{spent:,.2f} s", growth)
+        before = spent
 
 
 def _planned(reversals: list[Reversal], live: dict[SettingKey, Observed | None], times: int) -> tuple[float, int]:

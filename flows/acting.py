@@ -19,54 +19,54 @@ from tasks.work import apply_step, post
 
 @flow(name="keep evidence", persist_result=True)
 @once("keep-evidence")
-async def keep_evidence(incident: str, round_: int = 1) -> str:
+async def keep_evidence(incident: str, look: int = 1) -> str:
     """Take the snapshots and wait until AWS says that they are complete. Taking evidence only adds, so nobody is asked."""
     case = Case(incident)
-    plan = _kept(case, EVIDENCE, round_)
+    plan = _kept(case, EVIDENCE, look)
     outcomes = await asyncio.gather(*(apply_step(plan, step) for step in plan.steps))
     line = _in_words("Evidence", outcomes)
     if plan.steps:
-        await post(incident, f"evidence-{round_}", *messages.progress(line))
+        await post(incident, f"evidence-{look}", *messages.progress(line))
     return line
 
 
 @flow(name="contain", persist_result=True)
 @once("contain")
-async def contain(incident: str, round_: int = 1) -> str:
+async def contain(incident: str, look: int = 1) -> str:
     """Stop the actor."""
-    return await _carried_out(incident, round_, "Containment", CONTAIN, None)
+    return await _carried_out(incident, look, "Containment", CONTAIN, None)
 
 
 @flow(name="eradicate", persist_result=True)
 @once("eradicate")
-async def eradicate(incident: str, round_: int = 1) -> str:
+async def eradicate(incident: str, look: int = 1) -> str:
     """Close what the actor opened and remove what they made."""
-    return await _carried_out(incident, round_, "Eradication", RESTORE, True)
+    return await _carried_out(incident, look, "Eradication", RESTORE, True)
 
 
 @flow(name="recover", persist_result=True)
 @once("recover")
-async def recover(incident: str, round_: int = 1) -> str:
+async def recover(incident: str, look: int = 1) -> str:
     """Put back what the actor changed or deleted."""
-    return await _carried_out(incident, round_, "Recovery", RESTORE, False)
+    return await _carried_out(incident, look, "Recovery", RESTORE, False)
 
 
-async def _carried_out(incident: str, round_: int, what: str, name: str, first: bool | None) -> str:
+async def _carried_out(incident: str, look: int, what: str, name: str, first: bool | None) -> str:
     case = Case(incident)
-    plan = _kept(case, name, round_)
+    plan = _kept(case, name, look)
     early = {step.id for step in first_wave(plan)}
     steps = [step for step in plan.steps if first is None or (step.id in early) == first]
     outcomes = [await apply_step(plan, step) for step in steps]
     line = _in_words(what, outcomes)
     if steps:
-        await post(incident, f"{what.lower()}-{round_}", *messages.progress(_with_troubles(line, steps, outcomes)))
+        await post(incident, f"{what.lower()}-{look}", *messages.progress(_with_troubles(line, steps, outcomes)))
     return line
 
 
-def _kept(case: Case, name: str, round_: int) -> Plan:
-    plan = case.plan(name, round_)
+def _kept(case: Case, name: str, look: int) -> Plan:
+    plan = case.plan(name, look)
     if plan is None:
-        raise LookupError(f"{case.incident}: there is no {name} plan of look {round_} in the ledger")
+        raise LookupError(f"{case.incident}: there is no {name} plan of look {look} in the ledger")
     return plan
 
 

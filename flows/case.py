@@ -9,6 +9,7 @@ from typing import Any
 from prefect.logging import get_run_logger
 
 from incident.actor import Actor
+from incident.amendments import Amendments, read_amendment
 from incident.finding import Finding, parse_finding
 from incident.ledger import Kind
 from incident.plan import Plan
@@ -29,46 +30,70 @@ class Case:
     def finding(self) -> Finding:
         return parse_finding(self.hands.evidence.load_json(self.incident, "finding.json"))
 
-    def actor(self, round_: int) -> Actor:
-        line = self.hands.ledger.find(self.incident, f"actor:{round_}")
+    def looks(self) -> list[str]:
+        """Why each look at the records was begun, in their order."""
+        return [str(line.body["why"]) for line in self.hands.ledger.lines(self.incident, Kind.LOOK)]
+
+    def begin_look(self, look: int, why: str) -> None:
+        """Begin a look, with what responders have said until now; said again it changes nothing."""
+        said = len(self.hands.ledger.lines(self.incident, Kind.AMENDMENT))
+        self.hands.ledger.append(self.incident, Kind.LOOK, f"look:{look}", {"look": look, "why": why, "amendments": said})
+
+    def amendments(self, look: int) -> Amendments:
+        """What responders had said when a look began."""
+        lines = self.hands.ledger.lines(self.incident, Kind.AMENDMENT)[: self._amendments_at(look)]
+        return Amendments.of(read_amendment(line.body) for line in lines)
+
+    def amended_since(self, look: int) -> bool:
+        """Whether a responder said something after a look began."""
+        return len(self.hands.ledger.lines(self.incident, Kind.AMENDMENT)) > self._amendments_at(look)
+
+    def _amendments_at(self, look: int) -> int:
+        line = self.hands.ledger.find(self.incident, f"look:{look}")
+        return int(line.body["amendments"]) if line else 0
+
+    def actor(self, look: int) -> Actor:
+        line = self.hands.ledger.find(self.incident, f"actor:{look}")
         if line is None:
-            raise LookupError(f"{self.incident}: the actor of look {round_} is not in the ledger")
+            raise LookupError(f"{self.incident}: the actor of look {look} is not in the ledger")
         return Actor.from_json(line.body)
 
-    def records(self, round_: int) -> list[Record]:
-        return [Record.parse(raw) for raw in self.hands.evidence.load_json(self.incident, f"records/look-{round_}.json")]
+    def records(self, look: int) -> list[Record]:
+        return [Record.parse(raw) for raw in self.hands.evidence.load_json(self.incident, f"records/look-{look}.json")]
 
-    def keep_plan(self, name: str, round_: int, plan: Plan) -> None:
-        body = {"name": name, "round": round_, "digest": plan.digest, "plan": plan.model_dump(mode="json")}
-        self.hands.ledger.append(self.incident, Kind.PLAN, f"plan:{name}:{round_}", body)
+    def keep_plan(self, name: str, look: int, plan: Plan) -> None:
+        body = {"name": name, "look": look, "digest": plan.digest, "plan": plan.model_dump(mode="json")}
+        self.hands.ledger.append(self.incident, Kind.PLAN, f"plan:{name}:{look}", body)
 
-    def plan(self, name: str, round_: int) -> Plan | None:
-        line = self.hands.ledger.find(self.incident, f"plan:{name}:{round_}")
+    def plan(self, name: str, look: int) -> Plan | None:
+        line = self.hands.ledger.find(self.incident, f"plan:{name}:{look}")
         return Plan.model_validate(line.body["plan"]) if line else None
+
+    def done(self, phase: str, look: int) -> bool:
+        """Whether a phase of a look has ended."""
+        return self.hands.ledger.find(self.incident, f"phase:{phase}:{look}:done") is not None
 
     def suspects(self) -> tuple[str, ...]:
         """ARNs that the finding names; these people may not decide on it."""
-        finding = self.finding
-        user = finding.access_key.user_name if finding.access_key else ""
-        return (f"arn:aws:iam::{finding.account}:user/{user}",) if user else ()
+        return self.finding.named_principals
 
     def note(self, key: str, body: dict[str, Any]) -> None:
         self.hands.ledger.append(self.incident, Kind.NOTE, key, body)
 
 
 def once(name: str) -> Callable[[Phase], Phase]:
-    """Run a phase once in an incident's life: what it returned stands in the ledger, and a run that starts again reads it there."""
+    """Run a phase once in a look: what it returned stands in the ledger, and a run that starts again reads it there."""
 
     def decorate(phase: Phase) -> Phase:
         @wraps(phase)
-        async def run(incident: str, round_: int = 1) -> str:
-            ledger, key = hands().ledger, f"phase:{name}:{round_}"
+        async def run(incident: str, look: int = 1) -> str:
+            ledger, key = hands().ledger, f"phase:{name}:{look}"
             done = ledger.find(incident, f"{key}:done")
             if done is not None:
                 return str(done.body["returned"])
-            ledger.append(incident, Kind.PHASE, f"{key}:begun", {"phase": name, "round": round_, "state": "begun"})
-            returned = await phase(incident, round_)
-            body = {"phase": name, "round": round_, "state": "done", "returned": returned}
+            ledger.append(incident, Kind.PHASE, f"{key}:begun", {"phase": name, "look": look, "state": "begun"})
+            returned = await phase(incident, look)
+            body = {"phase": name, "look": look, "state": "done", "returned": returned}
             ledger.append(incident, Kind.PHASE, f"{key}:done", body)
             get_run_logger().info("%s %s: %s", incident, name, returned)
             return returned

@@ -18,7 +18,7 @@ NOTIFY = "notify"
 
 @flow(name="detect", persist_result=True)
 @once("detect")
-async def detect(incident: str, round_: int = 1) -> str:
+async def detect(incident: str, look: int = 1) -> str:
     """Read the finding back and triage it. Answers `respond`, or `notify` where nothing may be done on it."""
     case = Case(incident)
     delivered = await in_thread(_delivered, case)

@@ -28,7 +28,7 @@ _TEMPORARY = "ASIA"
 
 @flow(name="identify", persist_result=True)
 @once("identify")
-async def identify(incident: str, round_: int = 1) -> str:
+async def identify(incident: str, look: int = 1) -> str:
     """Find every credential that traces back to the finding; answers in one line what was found."""
     case = Case(incident)
     finding = case.finding
@@ -36,15 +36,15 @@ async def identify(incident: str, round_: int = 1) -> str:
     seeds = _seed(finding)
     actor, records, looked = await _closed(case, finding, seeds, scopes)
     gaps += [(look.scope, *look.gap) for look in looked if look.gap is not None]
-    _keep_coverage(case, round_, scopes, gaps)
+    _keep_coverage(case, look, scopes, gaps)
     keys = [credential.access_key for credential in actor.proved]
     raw = [dict(record.raw) for record in records]
     case.hands.evidence.keep_first_json(
-        incident, f"records/actor-{round_}.json", raw, "every record found for the actor's credentials"
+        incident, f"records/actor-{look}.json", raw, "every record found for the actor's credentials"
     )
-    case.hands.ledger.append(incident, Kind.ACTOR, f"actor:{round_}", actor.to_json())
+    case.hands.ledger.append(incident, Kind.ACTOR, f"actor:{look}", actor.to_json())
     line = _in_words(actor, records, scopes, gaps)
-    if round_ == 1:
+    if look == 1:
         await post(incident, "identified", *messages.progress(line))
     return f"{line} ({', '.join(keys) or 'no key'})"
 
@@ -113,7 +113,7 @@ async def _everywhere(case: Case, scopes: Iterable[Scope], attribute: str, value
     return list(await asyncio.gather(*(look_up(scope, attribute, values, end - HISTORY, end) for scope in scopes)))
 
 
-def _keep_coverage(case: Case, round_: int, scopes: list[Scope], gaps: list[tuple[Scope, str, str]]) -> None:
+def _keep_coverage(case: Case, look: int, scopes: list[Scope], gaps: list[tuple[Scope, str, str]]) -> None:
     """Unknown is not clean: each region is covered, or the reason why not stands beside it."""
     unknown = {(gap[0].account, gap[0].region): gap[1:] for gap in gaps}
     rows = [{"account": scope.account, "region": scope.region, "status": "covered", "why": ""} for scope in scopes]
@@ -122,7 +122,7 @@ def _keep_coverage(case: Case, round_: int, scopes: list[Scope], gaps: list[tupl
         {"account": account, "region": region, "status": status, "why": why} for (account, region), (status, why) in unknown.items()
     ]
     case.hands.ledger.append(
-        case.incident, Kind.COVERAGE, f"coverage:events:{round_}", {"what": "CloudTrail event history", "regions": rows}
+        case.incident, Kind.COVERAGE, f"coverage:events:{look}", {"what": "CloudTrail event history", "regions": rows}
     )
 
 

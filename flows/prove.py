@@ -7,10 +7,11 @@ from typing import Any
 from prefect import flow
 
 from flows.case import Case, once
-from flows.planning import CONTAIN, outstanding
+from flows.planning import outstanding, set_by_containment
 from flows.scope import investigation
 from incident import messages
 from incident.containment import still_open, wanted_settings
+from incident.coverage import gaps
 from incident.ledger import Kind
 from incident.planner import Unread, propose
 from incident.words import counted
@@ -19,43 +20,39 @@ from tasks.work import in_thread, post, read_settings
 
 @flow(name="prove", persist_result=True)
 @once("prove")
-async def prove(incident: str, round_: int = 1) -> str:
+async def prove(incident: str, look: int = 1) -> str:
     """Compare every setting that the actor wrote with what it must be, and every credential with being stopped."""
     case = Case(incident)
-    found = await in_thread(investigation, case, round_)
-    reversals = outstanding(case, round_, found)
+    found = await in_thread(investigation, case, look)
+    reversals = outstanding(case, look, found)
     live = await read_settings([reversal.key for reversal in reversals])
     left = propose(reversals, live)
-    contained = case.plan(CONTAIN, 1)
-    ours = {step.key for step in contained.steps} if contained else set()
+    ours, said = set_by_containment(case, look), case.amendments(look)
     differences = [step.title for step in left.steps if step.key not in ours or step.leaves is None]
-    differences += [f"{item.what}: {item.why}" for item in left.unplanned]
-    actor = case.actor(round_)
+    differences += [f"{item.what}: {item.why}" for item in said.left(left.unplanned)]
+    not_understood = [item.what for item in said.left(found.not_undone)]
+    actor = case.actor(look)
     keys = await read_settings(list(wanted_settings(actor, case.hands.clock())))
     active = still_open(actor, keys, case.hands.clock())
     unread = [str(key) for key, value in {**live, **keys}.items() if isinstance(value, Unread)]
-    gaps = _gaps(case)
+    unknown = gaps(case.hands.ledger.lines(incident))
     body: dict[str, Any] = {
         "restored": not differences and not unread,
         "contained": not active,
         "differences": differences,
         "active_credentials": active,
         "unread": unread,
-        "unknown_regions": gaps,
+        "unknown_regions": unknown,
         "settings_checked": len(reversals),
-        "not_understood": [item.what for item in found.not_undone],
+        "not_understood": not_understood,
         "kept": list(found.kept),
-        "complete": not differences and not unread and not active and not gaps and not found.not_undone,
+        "chosen": list(said.in_words),
+        "complete": not differences and not unread and not active and not unknown and not not_understood,
     }
-    case.hands.ledger.append(incident, Kind.PROOF, f"proof:{round_}", body)
+    case.hands.ledger.append(incident, Kind.PROOF, f"proof:{look}", body)
     line = _in_words(body)
-    await post(incident, "proof", *messages.progress(line))
+    await post(incident, f"proof-{look}", *messages.progress(line))
     return line
-
-
-def _gaps(case: Case) -> list[dict[str, str]]:
-    rows = [row for line in case.hands.ledger.lines(case.incident, Kind.COVERAGE) for row in line.body["regions"]]
-    return [dict(row) for row in rows if row["status"] not in ("covered", "not enabled")]
 
 
 def _in_words(body: dict[str, Any]) -> str:

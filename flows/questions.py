@@ -13,6 +13,7 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from pydantic import Field
 
+from incident.amendments import FORMS
 from incident.approvals import Answer, Asked, Standing
 from incident.ledger import Kind
 from incident.messages import approval_form
@@ -21,17 +22,21 @@ from tasks.approvals import Refused
 from tasks.hands import Hands
 
 LOOK_AGAIN = "look again"
+AMEND = "amend"
 _GRACE_SECONDS = 24 * 3600
 
 
 class PlanDecision(RunInput):
     """What a responder fills in. `look again` only wakes the run to read decisions that were made elsewhere."""
 
-    decision: Literal["approve", "reject", "look again"] = Field(description="Reject stops the plan at once; one rejection wins.")
+    decision: Literal["approve", "reject", "amend", "look again"] = Field(
+        description="Reject stops the plan at once; one rejection wins. Amend makes a new plan from your amendments below."
+    )
     responder: str = Field(description="Your name as it stands in the policy file.", max_length=80)
     one_time_code: str = Field(description="The six digits that your authenticator shows for Countermand.", max_length=12)
     reason: str = Field(default="", description="Why. Needed to reject.", max_length=1000)
     strike_steps: str = Field(default="", description="Ids of steps that must not run, separated by spaces.", max_length=4000)
+    amendments: str = Field(default="", description=f"One a line: {FORMS}.", max_length=8000)
     plan_digest: str = Field(description="The plan you decide on; leave it as it is.", max_length=64)
 
 
@@ -73,13 +78,17 @@ def _handled(hands: Hands, plan: Plan, asked: Asked, number: int, form: PlanDeci
 def _taken(hands: Hands, plan: Plan, asked: Asked, form: PlanDecision) -> str:
     if form.decision == LOOK_AGAIN:
         return ""
+    if form.decision == AMEND:
+        return _amended(hands, plan, form)
     if form.decision == Answer.REJECT and not form.reason.strip():
         return "to reject, give a reason"
     unknown = set(form.strike_steps.split()) - {step.id for step in plan.steps}
     if unknown:
         return f"the plan has no step {sorted(unknown)[0][:40]}"
     responder = form.responder.strip()
-    wrong = hands.roster.check(responder, form.one_time_code)
+    # A code is good once: it is spent only on an answer that can count.
+    wrong = hands.approvals.objection(plan.incident, asked.id, person=responder, digest=form.plan_digest)
+    wrong = wrong or hands.roster.check(responder, form.one_time_code)
     if wrong:
         return wrong
     try:
@@ -97,3 +106,14 @@ def _taken(hands: Hands, plan: Plan, asked: Asked, form: PlanDecision) -> str:
     except Refused as refused:
         return str(refused)
     return ""
+
+
+def _amended(hands: Hands, plan: Plan, form: PlanDecision) -> str:
+    return hands.amending.take(
+        plan.incident,
+        form.amendments.splitlines(),
+        person=form.responder.strip(),
+        code=form.one_time_code,
+        surface="prefect",
+        reason=form.reason.strip(),
+    )

@@ -17,7 +17,7 @@ from tasks.work import in_thread, post, unsent
 
 
 @flow(name="report", persist_result=True)
-async def write_report(incident: str, round_: int = 1) -> str:
+async def write_report(incident: str, look: int = 1) -> str:
     """Write the report and say where it is; messages that Slack missed are sent again now."""
     case = Case(incident)
     written = report(case.hands.ledger.lines(incident))
@@ -26,8 +26,8 @@ async def write_report(incident: str, round_: int = 1) -> str:
     for key, text, blocks in unsent(incident):
         await post(incident, key, text, blocks)
     url = f"{case.hands.config.gateway.public_url}/incidents/{incident}/report"
-    case.hands.ledger.append(incident, Kind.REPORT, f"report:{round_}", {"status": written.status, "url": url})
-    await post(incident, f"report-{round_}", *messages.progress(f"Report: {written.status}. {url}"))
+    case.hands.ledger.append(incident, Kind.REPORT, f"report:{look}", {"status": written.status, "url": url})
+    await post(incident, f"report-{look}", *messages.progress(f"Report: {written.status}. {url}"))
     return written.status
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 
-from prefect import flow
+from prefect import Flow, flow
 from prefect.runtime import flow_run
 
 from flows.acting import contain, eradicate, keep_evidence, recover
@@ -28,8 +29,10 @@ from incident.ledger import Kind
 from incident.policy import Question
 from tasks.work import post
 
-MOST_LOOKS = 3
-"""How often CloudTrail is looked at before what still arrives is left to a person."""
+LATE_LOOKS = 2
+"""How often CloudTrail is looked at again for late events before what still arrives is left to a person."""
+
+_FIRST, _LATE, _AMENDED = "first", "late events", "a responder added to the case"
 
 
 @flow(name="respond", flow_run_name="{incident}", persist_result=False)
@@ -40,55 +43,70 @@ async def respond(incident: str) -> str:
     if await detect(incident) != RESPOND:
         return await write_report(incident)
     look = 1
-    await identify(incident, look)
-    await scope(incident, look)
-    await plan_evidence(incident, look)
-    await keep_evidence(incident, look)
-    await plan_containment(incident, look)
-    if await _agreed(case, CONTAIN, "contain", look):
-        await contain(incident, look)
-        look = await _restored(case, look)
-    await prove(incident, look)
+    case.begin_look(look, _FIRST)
+    while await _another(case, look, await _one_look(case, look)):
+        look += 1
+    await _phase(prove, case, look)
     return await write_report(incident, look)
 
 
-async def _restored(case: Case, look: int) -> int:
-    """Restore, wait for late events, look again, and again while there is more to do; answers the last look."""
-    await plan_restoration(case.incident, look)
-    if not await _agreed(case, RESTORE, "restore", look):
-        return look
-    await eradicate(case.incident, look)
-    await recover(case.incident, look)
-    while look < MOST_LOOKS:
-        look += 1
-        await _late_events(case, look)
-        await identify(case.incident, look)
-        await scope(case.incident, look)
-        await plan_evidence(case.incident, look)
-        await keep_evidence(case.incident, look)
-        await plan_containment(case.incident, look)
-        await plan_restoration(case.incident, look)
-        if not _anything_to_do(case, look):
-            break
-        if await _agreed(case, CONTAIN, "addition", look):
-            await contain(case.incident, look)
-        if await _agreed(case, RESTORE, "addition", look):
-            await eradicate(case.incident, look)
-            await recover(case.incident, look)
-    return look
+async def _another(case: Case, look: int, more: bool) -> bool:
+    """Whether there is another look after this one, begun now or before; late events are waited for where `more` may come."""
+    if look < len(case.looks()):
+        return True
+    if case.amended_since(look):
+        case.begin_look(look + 1, _AMENDED)
+        await post(case.incident, f"look-{look + 1}", *messages.progress(_amendment_in_words(case, look + 1)))
+        return True
+    if more and case.looks().count(_LATE) < LATE_LOOKS:
+        await _late_events(case, look + 1)
+        return True
+    return False
 
 
-def _anything_to_do(case: Case, look: int) -> bool:
+async def _one_look(case: Case, look: int) -> bool:
+    """Look at the records, plan, ask and act; whether events that arrive later are worth waiting for."""
+    late = case.looks()[look - 1] == _LATE
+    for phase in (identify, scope, plan_evidence, keep_evidence, plan_containment):
+        await _phase(phase, case, look)
+    if not await _agreed(case, CONTAIN, "addition" if late else "contain", look):
+        return False
+    for phase in (contain, plan_restoration):
+        await _phase(phase, case, look)
+    if not await _agreed(case, RESTORE, "addition" if late else "restore", look):
+        return False
+    for phase in (eradicate, recover):
+        await _phase(phase, case, look)
+    return not late or _did_anything(case, look)
+
+
+async def _phase(phase: Flow[..., Any], case: Case, look: int) -> None:
+    """One phase of one look. Prefect knows a subflow by its place in the run and may answer for it with an earlier one's result;
+    whether it happened is what the ledger says.
+    """
+    await phase(case.incident, look)
+    if not case.done(phase.name.replace(" ", "-"), look):
+        await phase.fn(case.incident, look)
+
+
+def _amendment_in_words(case: Case, look: int) -> str:
+    told = "\n".join(case.amendments(look).in_words)
+    return f"A responder added to the case; the records are looked at again and a new plan is made.\n{told}".rstrip()
+
+
+def _did_anything(case: Case, look: int) -> bool:
     return any(plan is not None and plan.steps for plan in (case.plan(CONTAIN, look), case.plan(RESTORE, look)))
 
 
 async def _agreed(case: Case, name: str, question: Question, look: int) -> bool:
-    """Ask people about a plan and wait for them. A plan without steps needs no decision."""
+    """Ask people about a plan and wait for them. One that was carried out, or has nothing to decide, needs no decision."""
     plan = case.plan(name, look)
     if plan is None:
         return False
+    if case.done("contain" if name == CONTAIN else "recover", look):
+        return True
     await show_plan(case.incident, name, look, plan)
-    if not plan.steps:
+    if not plan.steps and not plan.to_settle - _shown_before(case, name, look):
         return True
     asked = case.hands.approvals.ask(plan, question, look, case.suspects())
     url = f"{case.hands.config.prefect_ui_url}/v2/runs/flow-run/{flow_run.id}"
@@ -100,10 +118,20 @@ async def _agreed(case: Case, name: str, question: Question, look: int) -> bool:
     return standing is Standing.APPROVED
 
 
+def _shown_before(case: Case, name: str, look: int) -> frozenset[str]:
+    """What earlier looks already put before people to settle."""
+    plans = [case.plan(name, number) for number in range(1, look)]
+    return frozenset[str]().union(*(plan.to_settle for plan in plans if plan is not None))
+
+
 async def _late_events(case: Case, look: int) -> None:
     """Wait until what happened before now must have reached CloudTrail. A restart waits for the same deadline, not anew."""
     lag = timedelta(seconds=case.hands.config.aws.delivery_lag_seconds)
     until = (case.hands.clock() + lag).isoformat()
     line, _ = case.hands.ledger.append(case.incident, Kind.NOTE, f"late-events:{look}", {"until": until})
     while (left := (datetime.fromisoformat(str(line.body["until"])) - case.hands.clock()).total_seconds()) > 0:
+        if case.amended_since(look - 1):
+            case.begin_look(look, _AMENDED)
+            return
         await asyncio.sleep(min(left, 30))
+    case.begin_look(look, _LATE)

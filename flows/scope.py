@@ -19,6 +19,7 @@ from incident.ledger import Kind
 from incident.record import Record
 from incident.resources.identity import GLOBAL
 from incident.settings import SettingKey
+from incident.story import brief_calls
 from incident.words import counted
 from tasks.aws import principal_of
 from tasks.baseline import Baseline
@@ -31,11 +32,11 @@ _BEFORE_THE_WINDOW = timedelta(hours=1)
 
 @flow(name="scope", persist_result=True)
 @once("scope")
-async def scope(incident: str, round_: int = 1) -> str:
+async def scope(incident: str, look: int = 1) -> str:
     """Collect every record that bears on what the actor changed, and keep them as evidence."""
     case = Case(incident)
-    actor = case.actor(round_)
-    theirs = [record for record in _actor_records(case, round_) if actor.did(record)]
+    actor = case.actor(look)
+    theirs = [record for record in _actor_records(case, look) if actor.did(record)]
     touched = sorted({Scope(record.account, record.region) for record in theirs if not record.read_only}, key=_where)
     looked = await asyncio.gather(*(_neighbours(case, actor, place, theirs) for place in touched))
     answers = [answer for group in looked for answer in group]
@@ -43,16 +44,17 @@ async def scope(incident: str, round_: int = 1) -> str:
     own = {await in_thread(case.hands.aws.own_principal, account) for account in {place.account for place in touched}}
     kept = [record for record in everyone if principal_of(record.identity.arn) not in own]
     about = "every record on what the actor changed, other people's included, without our own calls"
-    case.hands.evidence.keep_first_json(incident, f"records/look-{round_}.json", [dict(record.raw) for record in kept], about)
-    _keep_gaps(case, round_, answers)
-    await in_thread(_ask_config, case, round_)
-    found = await in_thread(investigation, case, round_)
+    case.hands.evidence.keep_first_json(incident, f"records/look-{look}.json", [dict(record.raw) for record in kept], about)
+    case.note(f"calls:{look}", {"look": look, "calls": brief_calls(_actor_records(case, look), actor)})
+    _keep_gaps(case, look, answers)
+    await in_thread(_ask_config, case, look)
+    found = await in_thread(investigation, case, look)
     line = (
         f"{counted(len(found.changes), 'change')} by the actor in {counted(len(touched), 'region')} on "
         f"{counted(len(found.reversals), 'setting')}; {counted(len(found.refused), 'call')} of theirs refused by AWS, "
         f"{counted(len(found.not_undone), 'change')} not understood"
     )
-    if round_ == 1:
+    if look == 1:
         await post(incident, "scoped", *messages.progress(line))
     return line
 
@@ -61,8 +63,8 @@ def _where(place: Scope) -> tuple[str, str]:
     return place.account, place.region
 
 
-def _actor_records(case: Case, round_: int) -> list[Record]:
-    return [Record.parse(raw) for raw in case.hands.evidence.load_json(case.incident, f"records/actor-{round_}.json")]
+def _actor_records(case: Case, look: int) -> list[Record]:
+    return [Record.parse(raw) for raw in case.hands.evidence.load_json(case.incident, f"records/actor-{look}.json")]
 
 
 async def _neighbours(case: Case, actor: Actor, place: Scope, theirs: list[Record]) -> list[Looked]:
@@ -87,7 +89,7 @@ def _baseline(case: Case, place: Scope, actor: Actor) -> Baseline | None:
     return case.hands.baselines.newest(place, actor.since or case.hands.clock())
 
 
-def _keep_gaps(case: Case, round_: int, answers: list[Looked]) -> None:
+def _keep_gaps(case: Case, look: int, answers: list[Looked]) -> None:
     rows = [
         {"account": answer.scope.account, "region": answer.scope.region, "status": answer.gap[0], "why": answer.gap[1]}
         for answer in answers
@@ -95,13 +97,13 @@ def _keep_gaps(case: Case, round_: int, answers: list[Looked]) -> None:
     ]
     unreadable = [event for answer in answers for event in answer.unreadable]
     body = {"what": "other people's changes", "regions": rows, "unreadable": unreadable}
-    case.hands.ledger.append(case.incident, Kind.COVERAGE, f"coverage:changes:{round_}", body)
+    case.hands.ledger.append(case.incident, Kind.COVERAGE, f"coverage:changes:{look}", body)
 
 
-def _ask_config(case: Case, round_: int) -> None:
+def _ask_config(case: Case, look: int) -> None:
     """Ask AWS Config for the prior values that neither a record nor the baseline tells, and keep what it says as evidence."""
-    name = _config_evidence(round_)
-    questions = open_questions(_from_records(case, round_, ()).reversals)
+    name = _config_evidence(look)
+    questions = open_questions(_from_records(case, look, ()).reversals)
     if not questions or case.hands.evidence.has(case.incident, name):
         return
     answers = ask_config(case.hands.aws, questions)
@@ -118,26 +120,26 @@ def _ask_config(case: Case, round_: int) -> None:
         for place, answer in problems.items()
     ]
     body = {"what": "AWS Config history", "regions": rows}
-    case.hands.ledger.append(case.incident, Kind.COVERAGE, f"coverage:config:{round_}", body)
+    case.hands.ledger.append(case.incident, Kind.COVERAGE, f"coverage:config:{look}", body)
 
 
-def _config_evidence(round_: int) -> str:
-    return f"config/look-{round_}.json"
+def _config_evidence(look: int) -> str:
+    return f"config/look-{look}.json"
 
 
-def investigation(case: Case, round_: int) -> Investigation:
+def investigation(case: Case, look: int) -> Investigation:
     """What the kept records and configuration items show; read from evidence, so that it is the same however often it is asked."""
-    found = _from_records(case, round_, ())
-    if not case.hands.evidence.has(case.incident, _config_evidence(round_)):
+    found = _from_records(case, look, ())
+    if not case.hands.evidence.has(case.incident, _config_evidence(look)):
         return found
-    answers = case.hands.evidence.load_json(case.incident, _config_evidence(round_))
+    answers = case.hands.evidence.load_json(case.incident, _config_evidence(look))
     wanted = [reversal.key for reversal in unanswered(found.reversals)]
     priors = [prior for one in answers for prior in told(one["items"], wanted, Scope(one["account"], one["region"]))]
-    return _from_records(case, round_, priors)
+    return _from_records(case, look, priors)
 
 
-def _from_records(case: Case, round_: int, more: Sequence[Prior]) -> Investigation:
-    actor, records = case.actor(round_), case.records(round_)
+def _from_records(case: Case, look: int, more: Sequence[Prior]) -> Investigation:
+    actor, records = case.actor(look), case.records(look)
     places = {Scope(record.account, record.region) for record in records if actor.did(record)}
     found = {place: _baseline(case, place, actor) for place in sorted(places, key=_where)}
     stored = {(place.account, place.region): baseline for place, baseline in found.items() if baseline}

@@ -200,6 +200,56 @@ def report(incident: Annotated[str, typer.Argument(help="The incident's id.")]) 
 
 
 @app.command()
+def show(incident: Annotated[str, typer.Argument(help="The incident's id.")]) -> None:
+    """Say where an incident stands: its actor, its last proof, and what is left to people, each with the id that `amend` takes."""
+    from incident.report import report as reported
+
+    lines = _ledger().lines(incident)
+    if not lines:
+        raise UserError(f"the ledger knows no incident {incident}; `countermand incidents` lists them")
+    shown = reported(lines)
+    console.print(f"[bold]{escape(incident)}[/bold] {escape(shown.title)}: {shown.status}", highlight=False)
+    since = f"since {shown.actor['since']} ({shown.actor['since_reason']})" if shown.actor else "no actor is known yet"
+    console.print(escape(plain(since, 300)), highlight=False)
+    keys = Table("credential", "owner", "link", "how")
+    for credential in shown.actor.get("credentials", ()):
+        keys.add_row(*(escape(plain(credential[name], 200)) for name in ("access_key", "owner", "link", "how")))
+    left = Table("id", "what", "why", "now")
+    for item in shown.unplanned:
+        now = "absent" if item["found"] is None else json.dumps(item["found"])
+        left.add_row(item["id"], *(escape(plain(cell, 300)) for cell in (item["what"], item["why"], now if item["key"] else "")))
+    for table in (keys, left):
+        if table.row_count:
+            console.print(table)
+    for line in shown.chosen:
+        console.print(escape(plain(line, 400)), highlight=False)
+
+
+@app.command()
+def amend(
+    incident: Annotated[str, typer.Argument(help="The incident's id.")],
+    amendments: Annotated[
+        list[str],
+        typer.Argument(
+            help="One or more of: 'ITEM keep', 'ITEM absent', 'ITEM = JSON', 'ITEM done', 'window TIME', 'strike RECORD', "
+            "'credential KEY theirs', 'credential KEY not-theirs', look-again."
+        ),
+    ],
+    person: Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")],
+    code: Annotated[str, typer.Option("--code", prompt="One-time code", help="The six digits of your authenticator.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
+) -> None:
+    """Tell the case what you know: its plans are void, and new ones are made and asked about."""
+    from tasks.hands import wire
+
+    hands = wire(_config())
+    problem = hands.amending.take(incident, amendments, person=person, code=code, surface="command line", reason=reason)
+    if problem:
+        raise UserError(problem)
+    console.print("Taken down; the plans so far are void, and a new one is made and asked about.")
+
+
+@app.command()
 def incidents() -> None:
     """List the incidents in the ledger."""
     from incident.ledger import Kind

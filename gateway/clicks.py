@@ -44,7 +44,8 @@ class SlackDecisions:
             return "the policy file names no responder with your Slack team and user"
         if decision not in (Answer.APPROVE, Answer.REJECT):
             return "the button carries an answer that is not known"
-        wrong = self._roster.check(person.name, code)
+        wrong = self._approvals.objection(incident, question, person=person.name, digest=digest)
+        wrong = wrong or self._roster.check(person.name, code)
         if wrong:
             return wrong
         try:

@@ -47,10 +47,17 @@ class Reviver:
             _log.warning("%s", error)
 
     def _unfinished(self) -> list[str]:
+        """Incidents whose newest look has no report; one that was amended after its report is unfinished again."""
+        amended = set(self._ledger.incidents_with(Kind.AMENDMENT))
         for incident in self._ledger.incidents():
-            if incident not in self._finished and self._ledger.lines(incident, Kind.REPORT):
+            if incident not in self._finished and incident not in amended and self._ledger.lines(incident, Kind.REPORT):
                 self._finished.add(incident)
-        return [incident for incident in self._ledger.incidents() if incident not in self._finished]
+        unfinished = [incident for incident in self._ledger.incidents() if incident not in self._finished - amended]
+        return [incident for incident in unfinished if incident not in amended or not self._reported(incident)]
+
+    def _reported(self, incident: str) -> bool:
+        looks = len(self._ledger.lines(incident, Kind.LOOK))
+        return self._ledger.find(incident, f"report:{max(1, looks)}") is not None
 
     async def _look_after(self, incident: str) -> None:
         crash = await self._runs.crash_of(incident)

@@ -52,12 +52,27 @@ class Runs:
             RunsUnavailable: Prefect is not reached, or has no such deployment.
         """
         try:
-            run = await _create_run(incident)
+            run = await _create_run(incident, incident)
         except ObjectNotFound:
             raise RunsUnavailable(f"Prefect has no deployment {DEPLOYMENT}; run `prefect deploy --all`") from None
         except (PrefectException, httpx.HTTPError) as error:
             raise RunsUnavailable(f"Prefect did not start the run: {type(error).__name__}") from None
         self._ledger.append(incident, Kind.RUN, "run", {"flow_run": str(run), "delivery": delivery.key})
+
+    async def go_on(self, incident: str, amendments: int) -> None:
+        """Start another run of an incident whose run has ended, for what a responder added since; the same number starts one run.
+
+        Raises:
+            RunsUnavailable: Prefect is not reached.
+        """
+        run = self._run_of(incident)
+        try:
+            if run is None or not await _has_ended(run):
+                return
+            another = await _create_run(incident, f"{incident}-{amendments}")
+        except (PrefectException, httpx.HTTPError) as error:
+            raise RunsUnavailable(f"Prefect did not start another run of {incident}: {type(error).__name__}") from None
+        self._ledger.append(incident, Kind.RUN, f"run-again:{amendments}", {"flow_run": str(another)})
 
     async def wake(self, incident: str, digest: str) -> None:
         """Wake the incident's run so that it reads the decision in the ledger. One that is not asleep needs no waking.
@@ -65,8 +80,8 @@ class Runs:
         Raises:
             RunsUnavailable: Prefect is not reached; the run wakes at the next attempt, for the decision is in the ledger.
         """
-        line = self._ledger.find(incident, "run")
-        if line is None:
+        run = self._run_of(incident)
+        if run is None:
             return
         answer = {
             "decision": "look again",
@@ -74,10 +89,11 @@ class Runs:
             "one_time_code": "",
             "reason": "",
             "strike_steps": "",
+            "amendments": "",
             "plan_digest": digest,
         }
         try:
-            await _resume(UUID(str(line.body["flow_run"])), answer)
+            await _resume(run, answer)
         except (PrefectException, httpx.HTTPError) as error:
             raise RunsUnavailable(f"Prefect did not wake the run: {type(error).__name__}") from None
 
@@ -87,10 +103,9 @@ class Runs:
         Raises:
             RunsUnavailable: Prefect is not reached.
         """
-        line = self._ledger.find(incident, "run")
-        if line is None:
+        run = self._run_of(incident)
+        if run is None:
             return None
-        run = UUID(str(line.body["flow_run"]))
         try:
             async with get_client() as client:
                 state = (await client.read_flow_run(run)).state
@@ -114,15 +129,31 @@ class Runs:
         except (PrefectException, httpx.HTTPError) as error:
             raise RunsUnavailable(f"Prefect did not start run {crash.run} again: {type(error).__name__}") from None
 
+    def _run_of(self, incident: str) -> UUID | None:
+        """The newest run of an incident."""
+        lines = self._ledger.lines(incident, Kind.RUN)
+        return UUID(str(lines[-1].body["flow_run"])) if lines else None
+
 
 @_AGAIN
-async def _create_run(incident: str) -> UUID:
+async def _create_run(incident: str, key: str) -> UUID:
     async with get_client() as client:
         deployment = await client.read_deployment_by_name(DEPLOYMENT)
         run = await client.create_flow_run_from_deployment(
-            deployment.id, parameters={"incident": incident}, idempotency_key=incident, name=incident
+            deployment.id, parameters={"incident": incident}, idempotency_key=key, name=incident
         )
     return run.id
+
+
+@_AGAIN
+async def _has_ended(run: UUID) -> bool:
+    """Whether a run came to its end or is gone; one that crashed is somebody else's to start again."""
+    async with get_client() as client:
+        try:
+            state = (await client.read_flow_run(run)).state
+        except ObjectNotFound:
+            return True
+    return state is not None and (state.is_completed() or state.is_cancelled())
 
 
 @_AGAIN

@@ -1,12 +1,14 @@
-"""Wakes the runs whose question was decided or has expired, for as long as they have not noticed.
+"""Wakes the runs whose question was decided, has expired or was overtaken, for as long as they have not noticed, and starts another
+run for a case that was amended after its end.
 
-A decision is in the ledger before anybody is woken, so a wake that is lost only delays: the next look finds it.
+What was said is in the ledger before anybody is woken, so a wake that is lost only delays: the next look finds it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
 from gateway.runs import Runs, RunsUnavailable
 from incident.approvals import Asked, Standing
@@ -42,22 +44,38 @@ class Waker:
         """Wake what has not noticed yet."""
         try:
             unnoticed = await asyncio.to_thread(self._unnoticed)
+            amended = await asyncio.to_thread(self._amended)
         except LedgerUnavailable as error:
             _log.warning("%s", error)
             return
         for incident, digest in unnoticed:
-            try:
-                await self._runs.wake(incident, digest)
-            except (RunsUnavailable, LedgerUnavailable) as error:
-                _log.warning("%s: %s", incident, error)
+            await self._try(incident, self._runs.wake(incident, digest))
+        for incident, amendments in amended:
+            await self._try(incident, self._runs.go_on(incident, amendments))
+
+    async def _try(self, incident: str, attempt: Awaitable[None]) -> None:
+        try:
+            await attempt
+        except (RunsUnavailable, LedgerUnavailable) as error:
+            _log.warning("%s: %s", incident, error)
 
     def _unnoticed(self) -> list[tuple[str, str]]:
         """Incidents and plan digests whose question is no longer waiting, and whose run has not written so."""
         found: list[tuple[str, str]] = []
-        for incident in self._ledger.incidents():
+        for incident in self._ledger.incidents_with(Kind.QUESTION):
             for line in self._ledger.lines(incident, Kind.QUESTION):
                 asked = Asked.model_validate(line.body)
                 noticed = self._ledger.find(incident, f"message:answer:{asked.id}") is not None
                 if not noticed and self._approvals.standing(incident, asked.id) is not Standing.WAITING:
                     found.append((incident, asked.digest))
+        return found
+
+    def _amended(self) -> list[tuple[str, int]]:
+        """Incidents to which a responder added what no look has taken in, and how much they have added in all."""
+        found: list[tuple[str, int]] = []
+        for incident in self._ledger.incidents_with(Kind.AMENDMENT):
+            said = len(self._ledger.lines(incident, Kind.AMENDMENT))
+            looks = self._ledger.lines(incident, Kind.LOOK)
+            if not looks or looks[-1].body["amendments"] < said:
+                found.append((incident, said))
         return found

@@ -26,6 +26,8 @@ class Link(StrEnum):
 
     PROVED = "proved"
     SUSPECTED = "suspected"
+    EXCLUDED = "excluded"
+    """A responder said that it is not the actor's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Actor:
     """The actor's credentials and the moment from which their use counts as the actor's.
 
     A stolen key still has its rightful owner: calls from an address that used it before the window, and that the finding does not
-    name, are taken for the owner's also inside the window.
+    name, are taken for the owner's also inside the window. `struck` are ids of records that a responder took off the actor,
+    `rulings` their words on credentials: the link that counts, and who says so.
     """
 
     credentials: Mapping[str, Credential] = field(default_factory=dict[str, Credential])
@@ -68,6 +71,8 @@ class Actor:
     since_reason: str = ""
     seed: str = ""
     owner_addresses: frozenset[str] = frozenset()
+    struck: frozenset[str] = frozenset()
+    rulings: Mapping[str, tuple[Link, str]] = field(default_factory=dict[str, tuple[Link, str]])
 
     @property
     def proved(self) -> list[Credential]:
@@ -76,17 +81,23 @@ class Actor:
     def did(self, record: Record) -> bool:
         """Whether a record is the actor's: made with a proved credential, inside the window."""
         credential = self.credentials.get(record.identity.access_key)
-        if credential is None or credential.link is not Link.PROVED:
+        if credential is None or credential.link is not Link.PROVED or record.event_id in self.struck:
             return False
         if credential.made or self.since is None:
             return True
         return record.time >= self.since and record.source_ip not in self.owner_addresses
 
     def with_credential(self, credential: Credential) -> Actor:
-        """The actor with one more credential; one that is proved already stays so."""
+        """The actor with one more credential. One that is proved stays so; a responder's word counts before any link."""
+        if credential.access_key in self.rulings:
+            link, who = self.rulings[credential.access_key]
+            return self._holding(replace(credential, link=link, how=f"{who}; {credential.how}"))
         held = self.credentials.get(credential.access_key)
         if held is not None and (held.link is Link.PROVED or credential.link is Link.SUSPECTED):
             return self
+        return self._holding(credential)
+
+    def _holding(self, credential: Credential) -> Actor:
         return replace(self, credentials={**self.credentials, credential.access_key: credential})
 
     def with_issue_time(self, access_key: str, issued: str) -> Actor:
@@ -100,6 +111,7 @@ class Actor:
             "since_reason": self.since_reason,
             "seed": self.seed,
             "owner_addresses": sorted(self.owner_addresses),
+            "struck": sorted(self.struck),
             "credentials": [
                 {name: getattr(credential, name) for name in Credential.__slots__} for credential in self.credentials.values()
             ],
@@ -111,7 +123,8 @@ class Actor:
         held = [replace(Credential(**item), link=Link(item["link"])) for item in items]
         since = datetime.fromisoformat(body["since"]) if body["since"] else None
         credentials = {credential.access_key: credential for credential in held}
-        return cls(credentials, since, body["since_reason"], body["seed"], frozenset(body["owner_addresses"]))
+        struck = frozenset[str](body.get("struck", ()))
+        return cls(credentials, since, body["since_reason"], body["seed"], frozenset(body["owner_addresses"]), struck)
 
 
 def minted(record: Record) -> Credential | None:

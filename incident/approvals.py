@@ -58,6 +58,7 @@ class Standing(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    AMENDED = "overtaken by what a responder added to the case"
 
 
 def objection(asked: Asked, person: str, digest: str, now: datetime, policy: Policy, decided: Iterable[Decision]) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from incident.actor import Actor, Credential
+from incident.actor import Actor, Credential, Link
 from incident.families import family_for_kind
 from incident.family import Unrestorable
 from incident.plan import Phase, PlannedCall, Step, Unplanned, step_id
@@ -50,7 +50,7 @@ def containment(
 ) -> tuple[list[Step], list[Unplanned]]:
     """The steps that stop the actor from the state that was just read, and what they cannot stop."""
     steps: list[Step] = []
-    unplanned = [_suspected(credential) for credential in actor.credentials.values() if credential not in actor.proved]
+    unplanned = [_suspected(credential) for credential in actor.credentials.values() if credential.link is Link.SUSPECTED]
     for key, (value, credential) in wanted_settings(actor, now).items():
         found = live.get(key, Unread("it was not read"))
         outcome = _contained(key, value, credential, found)
@@ -116,7 +116,7 @@ def _suspected(credential: Credential) -> Unplanned:
         status="suspected",
         what=f"credential {credential.access_key} of {credential.owner}",
         why=f"{credential.how}; this does not prove that the actor holds it",
-        advice="Ask its owner; if it is the actor's, contain it by hand and open an incident for it.",
+        advice=f"Ask its owner; if it is the actor's, `countermand credential INCIDENT {credential.access_key} --theirs`.",
         records=(credential.record,) if credential.record else (),
     )
 

@@ -81,6 +81,12 @@ class Finding:
         return self.first_seen > _NO_MOMENT
 
     @property
+    def named_principals(self) -> tuple[str, ...]:
+        """The ARN of the user whom the finding names: they may not decide on it."""
+        user = self.access_key.user_name if self.access_key else ""
+        return (f"arn:aws:iam::{self.account}:user/{user}",) if user else ()
+
+    @property
     def severity_word(self) -> str:
         """GuardDuty's own levels: low under 4, medium under 7, high under 9, critical from 9; unknown where none is given."""
         if self.severity <= 0:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from incident.actor import Actor
+from incident.collector import collector_paused
 from incident.families import family_for_event
 from incident.network.opposites import advised_call
 from incident.network.registry import recognize
@@ -65,6 +66,17 @@ def investigate(
         swept_at: as `Fold` has it.
         ticket: the approved change that a write is part of, or nothing.
     """
+    with collector_paused():
+        return _investigated(records, baseline, actor, swept_at, ticket)
+
+
+def _investigated(
+    records: Iterable[Record],
+    baseline: Iterable[tuple[SettingKey, PriorValue]],
+    actor: Actor,
+    swept_at: Callable[[SettingKey], datetime | None],
+    ticket: Callable[[Entry], str],
+) -> Investigation:
     fold = Fold(baseline, swept_at)
     changes: list[Record] = []
     refused: list[Record] = []

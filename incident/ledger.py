@@ -36,6 +36,8 @@ class Kind(StrEnum):
     PLAN = "plan"
     QUESTION = "approval-requested"
     DECISION = "decision"
+    LOOK = "look"
+    AMENDMENT = "amendment"
     INTENT = "step-intent"
     CALL = "step-call"
     OUTCOME = "step-outcome"

@@ -5,12 +5,13 @@ Everything that AWS lets an attacker name is escaped here, in one place for each
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from incident.approvals import Asked
-from incident.plan import Plan, Step
+from incident.plan import Plan, Step, Unplanned
 from incident.words import counted
 
 _SECTION_LIMIT = 2900
@@ -99,10 +100,10 @@ def question(plan: Plan, asked: Asked, ui_url: str) -> tuple[str, Blocks]:
     blocks: Blocks = [
         header(f"Decision needed · {plan.title}"),
         section(f"{slack(plan.because, 800)}\n*{slack(summary_of(plan))}*"),
-        section("\n".join(lines)[:_SECTION_LIMIT] or "No step."),
+        section("\n".join(lines)[:_SECTION_LIMIT] or "No step: approve to leave it so, or amend the case."),
     ]
     if plan.unplanned:
-        left = [f"• {slack(item.what)}: {slack(item.why)}" for item in plan.unplanned[:6]]
+        left = [f"• `{item.id}` {slack(item.what)}: {slack(item.why)}" for item in plan.unplanned[:6]]
         blocks.append(section(("*Not known, or left to people*\n" + "\n".join(left))[:_SECTION_LIMIT]))
     blocks.append(
         context(
@@ -136,11 +137,21 @@ def approval_form(plan: Plan, asked: Asked, problem: str = "") -> str:
             "**Cannot be taken back**\n\n" + _bullets(f"{step.title}: {step.irreversible}" for step in final[:_SHOWN_STEPS])
         )
     if plan.unplanned:
-        left = (f"{item.what}: {item.why}. {item.advice}" for item in plan.unplanned[:_SHOWN_STEPS])
-        parts.append("**Not known, or left to people**\n\n" + _bullets(left))
+        parts.append("**Not known, or left to people**\n\n" + "\n".join(_left(item) for item in plan.unplanned[:_SHOWN_STEPS]))
+    if plan.chosen:
+        parts.append("**What responders chose**\n\n" + _bullets(plan.chosen[:_SHOWN_STEPS]))
     if plan.kept:
         parts.append("**Other people's work that stays**\n\n" + _bullets(plan.kept[:_SHOWN_STEPS]))
     return "\n\n".join(parts)
+
+
+def _left(item: Unplanned) -> str:
+    """One item with the id by which an amendment names it, and with the values to choose from."""
+    line = f"- `{item.id}` {markdown(f'{item.what}: {item.why}. {item.advice}', 600)}"
+    if item.status not in ("conflict", "needs-prior-state"):
+        return line
+    now = "absent" if item.found is None else json.dumps(item.found)
+    return f"{line}<br>now: {markdown(now, 400)}"
 
 
 def _steps_table(steps: Iterable[Step]) -> str:

@@ -126,7 +126,8 @@ class Step(_Frozen):
 class Unplanned(_Frozen):
     """Something the actor did that the plan does not undo, and why; a person decides.
 
-    `status` is `needs-prior-state`, `conflict`, `not-invertible`, `not-understood`, `unread` or `protected`.
+    `status` is `needs-prior-state`, `conflict`, `not-invertible`, `not-understood`, `unread` or `protected`. `id` names the item on
+    the command line and in the form, and stays the same from one plan to the next.
     """
 
     status: str
@@ -139,16 +140,31 @@ class Unplanned(_Frozen):
     wanted: Value = None
     authors: tuple[str, ...] = ()
 
+    @property
+    def id(self) -> str:
+        content = canonical(list(self.key) if self.key else self.what)
+        return f"left-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+
 
 class Plan(_Frozen):
-    """An ordered list of steps for one incident. `because` says in one or two sentences what happened."""
+    """An ordered list of steps for one incident. `because` says in one or two sentences what happened.
+
+    `look` is the look at the records that it rests on: a plan that is made again is decided on again, though it says the same.
+    """
 
     incident: str
     title: str
+    look: int = 1
     because: str = ""
     steps: tuple[Step, ...]
     unplanned: tuple[Unplanned, ...] = ()
     kept: tuple[str, ...] = Field(default=(), description="other people's work on the same settings, left as it is")
+    chosen: tuple[str, ...] = Field(default=(), description="what responders chose or took care of themselves")
+
+    @property
+    def to_settle(self) -> frozenset[str]:
+        """Ids of what a person can settle by choosing a value."""
+        return frozenset(item.id for item in self.unplanned if item.status in ("conflict", "needs-prior-state"))
 
     @property
     def digest(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from typing import Any, cast
 
+from incident.collector import collector_paused
 from incident.families import EXISTENCE_KINDS, family_for_kind
 from incident.family import ANY_RESOURCE, Call, Unrestorable
 from incident.plan import Phase, Plan, PlannedCall, Step, Unplanned, step_id
@@ -38,6 +39,11 @@ def propose(reversals: Iterable[Reversal], live: Live) -> Proposal:
     A setting is left alone, and said so, where nothing tells its prior value, where its live value is neither what the actor
     wrote nor what is wanted, where somebody else's work stands on it, and where it could not be read.
     """
+    with collector_paused():
+        return _proposed(reversals, live)
+
+
+def _proposed(reversals: Iterable[Reversal], live: Live) -> Proposal:
     wanted = _without_what_stays(list(reversals))
     doomed = {reversal.key for reversal in wanted if _is_undone_making(reversal)}
     makings = {(*key[:2], key.resource) for key in doomed}
@@ -66,11 +72,11 @@ def _is_undone_making(reversal: Reversal) -> bool:
 
 
 def _without_what_stays(wanted: list[Reversal]) -> list[Reversal]:
-    """Less what came with a resource that stays for now, because others rely on it; what the actor added to it later goes."""
+    """Less what came with a resource that stays; what the actor added to it later goes."""
     staying = {
         reversal.key: {record.event_id for record in reversal.by_actor}
         for reversal in wanted
-        if reversal.key.name == "" and reversal.target is None and reversal.relying
+        if reversal.key.name == "" and _stays(reversal)
     }
     if not staying:
         return wanted
@@ -80,6 +86,13 @@ def _without_what_stays(wanted: list[Reversal]) -> list[Reversal]:
         for reversal in wanted
         if not _lives_in(reversal.key, staying) or any(record.event_id not in making for record in reversal.by_actor)
     ]
+
+
+def _stays(reversal: Reversal) -> bool:
+    """Whether a resource that the actor made stays: for now, as others rely on it, or because a responder chose so."""
+    if reversal.source is Source.RESPONDER:
+        return reversal.target is not None and same(reversal.target, reversal.written)
+    return reversal.target is None and bool(reversal.relying)
 
 
 def _recreated(wanted: Iterable[Reversal], live: Live) -> dict[SettingKey, Value]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from incident.amendments import Amendments, read_amendment
+from incident.coverage import coverage
 from incident.ledger import Kind, Line
 from incident.plan import Plan, Step
 from incident.planner import brief
@@ -50,6 +52,7 @@ class Report:
     done: tuple[Done, ...]
     unplanned: tuple[dict[str, Any], ...]
     kept: tuple[str, ...]
+    chosen: tuple[str, ...]
     regions: tuple[dict[str, Any], ...]
     decisions: tuple[dict[str, Any], ...]
     evidence: tuple[dict[str, Any], ...]
@@ -90,7 +93,8 @@ def report(lines: Sequence[Line]) -> Report:
         done=tuple(_done(line, plans) for line in outcomes),
         unplanned=tuple(_unplanned(plans)),
         kept=tuple(dict.fromkeys(kept for plan in plans for kept in plan.kept)),
-        regions=tuple(_regions(lines)),
+        chosen=_chosen(lines),
+        regions=tuple(coverage(lines)),
         decisions=tuple(dict(line.body) for line in lines if line.kind == Kind.DECISION),
         evidence=tuple(dict(line.body) for line in lines if line.kind == Kind.EVIDENCE),
         timeline=tuple(_timeline(lines)),
@@ -132,25 +136,18 @@ def _step(plans: Sequence[Plan], digest: str, step_id: str) -> Step | None:
 
 
 def _unplanned(plans: Sequence[Plan]) -> Iterable[dict[str, Any]]:
-    """What the newest plans leave to people, once each."""
-    seen: dict[tuple[str, str], dict[str, Any]] = {}
-    for plan in plans:
+    """What the plans of the newest look leave to people, once each."""
+    newest = max((plan.look for plan in plans), default=1)
+    seen: dict[str, dict[str, Any]] = {}
+    for plan in (plan for plan in plans if plan.look == newest):
         for item in plan.unplanned:
-            seen[item.what, item.status] = item.model_dump(mode="json")
+            seen[item.id] = {"id": item.id, **item.model_dump(mode="json")}
     return seen.values()
 
 
-def _regions(lines: Iterable[Line]) -> Iterable[dict[str, Any]]:
-    """Each region's worst status over every look; a region is covered only where every look covered it."""
-    worst: dict[tuple[str, str], dict[str, Any]] = {}
-    for line in lines:
-        if line.kind != Kind.COVERAGE:
-            continue
-        for row in line.body["regions"]:
-            place = (str(row["account"]), str(row["region"]))
-            if place not in worst or worst[place]["status"] == "covered":
-                worst[place] = dict(row)
-    return [worst[place] for place in sorted(worst)]
+def _chosen(lines: Iterable[Line]) -> tuple[str, ...]:
+    """What responders added to the case, in words."""
+    return Amendments.of(read_amendment(line.body) for line in lines if line.kind == Kind.AMENDMENT).in_words
 
 
 def _duration(received: datetime, outcomes: Sequence[Line], phases: tuple[str, ...]) -> timedelta | None:
@@ -176,6 +173,8 @@ def _in_words(line: Line) -> str:
             return f"People were asked about plan {str(body['digest'])[:12]}"
         case Kind.DECISION:
             return f"{body['person']} answered {body['answer']} in {body['surface']} for plan {str(body['digest'])[:12]}"
+        case Kind.AMENDMENT:
+            return f"{body['person']} amended the case: {body['kind']}"
         case Kind.OUTCOME:
             return f"{body['title']}: {body['result']}"
         case _:

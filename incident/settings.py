@@ -103,6 +103,7 @@ class Known(Protocol):
 class Source(StrEnum):
     """Where a prior value came from, most trusted first."""
 
+    RESPONDER = "a responder"
     RECORD = "the record itself"
     EARLIER_RECORD = "an earlier record"
     CONFIG = "AWS Config"

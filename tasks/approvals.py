@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from incident.approvals import Answer, Asked, Decision, Standing, objection, standing, struck
-from incident.ledger import Kind
+from incident.ledger import Kind, Line
 from incident.plan import Phase, Plan
 from incident.policy import Policy, Question
 from tasks.ledger import Ledger
@@ -23,11 +23,11 @@ class Approvals:
     def __init__(self, ledger: Ledger, policy: Policy, clock: Callable[[], datetime]) -> None:
         self._ledger, self._policy, self._clock = ledger, policy, clock
 
-    def ask(self, plan: Plan, question: Question, round_: int, suspects: tuple[str, ...]) -> Asked:
-        """Put the question once; asking again with the same plan and round returns the one that stands."""
+    def ask(self, plan: Plan, question: Question, look: int, suspects: tuple[str, ...]) -> Asked:
+        """Put the question once; asking again with the same plan and look returns the one that stands."""
         rule, now = self._policy.rule(question), self._clock()
         asked = Asked(
-            id=f"{question}-{round_}-{plan.short_digest}",
+            id=f"{question}-{look}-{plan.short_digest}",
             question=question,
             digest=plan.digest,
             asked_at=now,
@@ -64,12 +64,11 @@ class Approvals:
         Raises:
             Refused: the answer does not count: unknown person, stale plan, expired question, second answer.
         """
-        asked, now = self.find(incident, question), self._clock()
-        if asked is None:
-            raise Refused("there is no such question; it may belong to another incident")
-        why_not = objection(asked, person, digest, now, self._policy, self.decisions(incident, question))
+        now = self._clock()
+        why_not = self.objection(incident, question, person=person, digest=digest)
         if why_not:
             raise Refused(why_not)
+        asked = Asked.model_validate(self._question(incident, question).body)
         decision = Decision(
             question=question,
             person=person,
@@ -88,9 +87,22 @@ class Approvals:
             raise Refused(f"{person} has already answered this question")
         return Decision.model_validate(line.body)
 
+    def objection(self, incident: str, question: str, *, person: str, digest: str) -> str:
+        """Why a person's answer would not count, in one sentence; empty when it would. To be asked before a code is burnt."""
+        asked = self.find(incident, question)
+        if asked is None:
+            return "there is no such question; it may belong to another incident"
+        if self._amended_since(incident, question):
+            return "a responder added to the case since this was asked; a new plan is on its way"
+        return objection(asked, person, digest, self._clock(), self._policy, self.decisions(incident, question))
+
     def standing(self, incident: str, question: str) -> Standing:
         asked = self.find(incident, question)
-        return standing(asked, self.decisions(incident, question), self._clock()) if asked else Standing.WAITING
+        if asked is None:
+            return Standing.WAITING
+        if self._amended_since(incident, question):
+            return Standing.AMENDED
+        return standing(asked, self.decisions(incident, question), self._clock())
 
     def struck(self, incident: str, question: str) -> frozenset[str]:
         asked = self.find(incident, question)
@@ -109,3 +121,13 @@ class Approvals:
                 return "an approver struck this step"
             return ""
         return f"no valid approval stands for plan {plan.short_digest}"
+
+    def _question(self, incident: str, question: str) -> Line:
+        line = self._ledger.find(incident, f"question:{question}")
+        if line is None:
+            raise Refused("there is no such question; it may belong to another incident")
+        return line
+
+    def _amended_since(self, incident: str, question: str) -> bool:
+        """Whether the case was amended after a question was put, so that its plan is not the newest word."""
+        return bool(self._ledger.lines(incident, Kind.AMENDMENT, after=self._question(incident, question).position))

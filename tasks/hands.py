@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from incident.policy import Policy
+from tasks.amendments import Amending
 from tasks.approvals import Approvals
 from tasks.aws import Aws
 from tasks.baseline import Baselines
@@ -43,6 +44,7 @@ class Hands:
     baselines: Baselines
     executor: Executor
     roster: Roster
+    amending: Amending
     slack: SlackChannel | None
 
 
@@ -57,6 +59,7 @@ def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda nam
     ledger = Ledger.open(config.ledger, clock)
     aws = Aws(config.aws)
     approvals = Approvals(ledger, policy, clock)
+    evidence, roster = EvidenceStore(config.evidence, ledger), Roster(config.folder / "roster", ledger, clock)
     return Hands(
         config=config,
         policy=policy,
@@ -65,10 +68,11 @@ def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda nam
         aws=aws,
         history=_history(aws),
         approvals=approvals,
-        evidence=EvidenceStore(config.evidence, ledger),
+        evidence=evidence,
         baselines=Baselines(config.folder / "baselines", ledger),
         executor=Executor(aws, ledger, approvals, boundary),
-        roster=Roster(config.folder / "roster", ledger, clock),
+        roster=roster,
+        amending=Amending(ledger, roster, policy, evidence, clock),
         slack=_slack(config),
     )
 

@@ -102,6 +102,12 @@ class Ledger:
         with self._reading() as connection:
             return [str(name) for (name,) in connection.execute(first)]
 
+    def incidents_with(self, kind: str) -> list[str]:
+        """The names of the chains that have a line of this kind."""
+        query = select(lines.c.incident).where(lines.c.kind == str(kind)).distinct().order_by(lines.c.incident)
+        with self._reading() as connection:
+            return [str(name) for (name,) in connection.execute(query)]
+
     def head(self, incident: str) -> tuple[int, str]:
         """The last position and hash that the store remembers apart from the lines; (0, genesis) for no chain."""
         with self._reading() as connection:

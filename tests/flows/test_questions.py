@@ -60,7 +60,8 @@ def test_a_right_form_decides_and_is_not_taken_twice(desk, ledger):
     ("given", "words"),
     [
         ({"one_time_code": "000000"}, "wrong"),
-        ({"responder": "eve"}, "not enrolled"),
+        ({"responder": "eve"}, "not among the responders"),
+        ({"responder": "bob"}, "not enrolled"),
         ({"plan_digest": "0" * 64}, "plan has changed"),
         ({"decision": "reject"}, "give a reason"),
         ({"strike_steps": "contain-9"}, "no step contain-9"),
@@ -89,3 +90,8 @@ def test_a_struck_step_is_struck(desk):
 def test_the_code_never_reaches_the_ledger(desk, ledger):
     desk.fill_in(one_time_code="424242")
     assert all("424242" not in str(line.body) for chain in ledger.incidents() for line in ledger.lines(chain))
+
+
+def test_an_answer_that_cannot_count_costs_no_code(desk):
+    assert "plan has changed" in desk.fill_in(plan_digest="0" * 64)
+    assert desk.fill_in(number=1) == ""

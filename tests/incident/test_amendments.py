@@ -1,0 +1,172 @@
+"""What responders add to a case: read as they mean it or refused with what to write, and counted before all that was found."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from examples import ACCOUNT, NOON, record, setting
+from hypothesis import given
+from hypothesis import strategies as st
+
+from incident.actor import Actor, Credential, Link, followed
+from incident.amendments import Amendments, Unclear, amendment, read_amendment
+from incident.plan import Unplanned
+from incident.planner import propose
+from incident.settings import UNKNOWN, Observed, Reversal, Source
+
+RULE = setting("security-group-rule", "sg-1", "ingress tcp 22-22 0.0.0.0/0")
+GROUP = setting("security-group", "sg-1")
+ADDED = record("AuthorizeSecurityGroupIngress")
+SAID = {"person": "alice", "surface": "command line", "reason": "asked the owner", "at": NOON + timedelta(hours=1)}
+LEFT = Unplanned(status="conflict", what="the rule", why="two hands", key=RULE, found={"description": "theirs"})
+BARE = Unplanned(status="not-understood", what="ec2:Whatever in us-east-1", why="no part of Countermand undoes it")
+
+
+def read(text: str, **more):
+    return amendment(text, SAID | more, [LEFT, BARE])
+
+
+def told(*texts: str) -> Amendments:
+    return Amendments.of(read(text) for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no amendment"),
+        ("please undo it", "no amendment"),
+        ("left-00000000 keep", "leaves left-00000000 to people"),
+        (f"{LEFT.id}", "say what"),
+        (f"{LEFT.id} = {{", "not JSON"),
+        (f"{LEFT.id} = 7", "no value of a security group rule"),
+        (f"{BARE.id} keep", "is no setting"),
+        ("window tomorrow", "2026-11-24T02:15:00Z"),
+        ("window 2026-03-01T12:00:00", "zone"),
+        ("window 2027-03-01T12:00:00Z", "future"),
+        ("strike", "no amendment"),
+        ("credential AKIA1 maybe", "no amendment"),
+    ],
+)
+def test_words_that_amend_nothing_are_refused_with_what_to_write(text, words):
+    with pytest.raises(Unclear, match="(?i)" + words.replace("(", r"\(")):
+        read(text)
+
+
+def test_to_be_done_by_hand_needs_a_reason():
+    with pytest.raises(Unclear, match="how"):
+        read(f"{BARE.id} done", reason="")
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused(text):
+    try:
+        amended = read(text)
+    except Unclear:
+        return
+    assert read_amendment(json.loads(amended.model_dump_json())) == amended
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{LEFT.id} keep",
+        f"{LEFT.id} absent",
+        f'{LEFT.id} = {{"description": "mine"}}',
+        f"{BARE.id} done",
+        "window 2026-03-01T11:00:00Z",
+        "strike 12-34",
+        "credential AKIA1 theirs",
+        "credential AKIA1 not-theirs",
+        "look-again",
+    ],
+)
+def test_each_form_survives_the_ledger(text):
+    assert read_amendment(json.loads(read(text).model_dump_json())) == read(text)
+
+
+def undone(amendments: Amendments, live, **more):
+    given_ = {"key": RULE, "target": None, "source": Source.RECORD, "written": {"description": ""}, "by_actor": (ADDED,)} | more
+    return propose([amendments.settle(Reversal(**given_))], {RULE: live})
+
+
+def test_a_chosen_value_settles_a_conflict():
+    live = Observed(RULE, {"description": "theirs"})
+    assert undone(Amendments(), live).unplanned[0].status == "conflict"
+    (step,) = undone(told(f"{LEFT.id} absent"), live).steps
+    assert step.leaves is None
+    assert step.source == "a responder"
+
+
+def test_a_kept_value_needs_no_step_and_leaves_nothing_open():
+    proposal = undone(told(f"{LEFT.id} keep"), Observed(RULE, {"description": "theirs"}))
+    assert (proposal.steps, proposal.unplanned) == ((), ())
+
+
+def test_a_choice_holds_only_for_the_value_that_the_person_saw():
+    proposal = undone(told(f"{LEFT.id} absent"), Observed(RULE, {"description": "changed meanwhile"}))
+    assert proposal.steps == ()
+    assert proposal.unplanned[0].status == "conflict"
+
+
+def test_a_value_that_nothing_tells_is_supplied():
+    missing = {"target": UNKNOWN, "source": Source.NOTHING, "written": {"description": "theirs"}}
+    live = Observed(RULE, {"description": "theirs"})
+    assert undone(Amendments(), live, **missing).unplanned[0].status == "needs-prior-state"
+    (step,) = undone(told(f'{LEFT.id} = {{"description": "customers"}}'), live, **missing).steps
+    assert step.leaves == {"description": "customers"}
+
+
+def test_of_two_words_on_one_setting_the_later_counts():
+    assert told(f"{LEFT.id} keep", f"{LEFT.id} absent").settled[RULE].to is None
+
+
+def test_what_came_with_a_resource_that_a_person_keeps_stays_too():
+    made = record("CreateSecurityGroup")
+    group = Reversal(key=GROUP, target=None, source=Source.RECORD, written={"x": 1}, by_actor=(made,))
+    rule = Reversal(key=RULE, target=None, source=Source.RECORD, written={"description": ""}, by_actor=(made,))
+    kept = replace(group, target={"x": 1}, source=Source.RESPONDER)
+    live = {GROUP: Observed(GROUP, {"x": 1}), RULE: Observed(RULE, {"description": ""})}
+    assert propose([kept, rule], live).steps == ()
+
+
+def test_an_item_done_by_hand_is_left_no_more_and_is_told():
+    amendments = told(f"{BARE.id} done")
+    assert amendments.left([LEFT, BARE]) == (LEFT,)
+    assert amendments.in_words == ("alice took care of ec2:Whatever in us-east-1: asked the owner",)
+
+
+# --- the actor ----------------------------------------------------------------------------------------------------------------
+
+SEED = Credential("AKIA1", "mallory", "user", Link.PROVED, "the finding names it", "", ACCOUNT)
+NEW_KEY = record("CreateAccessKey", service="iam", key="AKIA1", response={"accessKey": {"accessKeyId": "AKIA2", "userName": "eve"}})
+
+
+def actor(*texts: str) -> Actor:
+    return told(*texts).applied_to(Actor({"AKIA1": SEED}, NOON, "the finding's first sign", "AKIA1"))
+
+
+def test_a_moved_window_counts_from_then_on_and_says_who_moved_it():
+    moved = actor("window 2026-03-01T12:00:30Z")
+    assert not moved.did(record("DeleteVpc", key="AKIA1", at=10))
+    assert moved.did(record("DeleteVpc", key="AKIA1", at=30))
+    assert moved.since_reason == "alice set it: asked the owner"
+
+
+def test_a_struck_record_is_not_the_actors_and_hands_out_nothing():
+    struck = followed(actor(f"strike {NEW_KEY.event_id}"), [NEW_KEY])
+    assert not struck.did(NEW_KEY)
+    assert set(struck.credentials) == {"AKIA1"}
+
+
+def test_a_credential_that_a_person_excludes_acts_for_nobody():
+    excluded = followed(actor("credential AKIA2 not-theirs"), [NEW_KEY])
+    assert excluded.credentials["AKIA2"].link is Link.EXCLUDED
+    assert not excluded.did(record("DeleteVpc", key="AKIA2", at=10))
+
+
+def test_a_suspected_credential_that_a_person_confirms_is_proved():
+    suspected = replace(SEED, access_key="AKIA3", link=Link.SUSPECTED)
+    assert actor("credential AKIA3 theirs").with_credential(suspected).did(record("DeleteVpc", key="AKIA3", at=10))
