@@ -16,7 +16,7 @@ from incident.settings import SettingKey
 from tasks.approvals import Approvals
 from tasks.aws import Aws
 from tasks.config import AwsConfig
-from tasks.executor import Executor, Result
+from tasks.executor import Executor, Result, _renamed
 from tasks.ledger import Ledger
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
@@ -197,3 +197,10 @@ def test_a_refused_call_is_a_failure_that_says_why(desk):
     (outcome,) = desk.apply(plan)
     assert outcome.result is Result.FAILED
     assert "NotFound" in outcome.detail
+
+
+def test_what_was_made_again_is_followed_by_its_id_inside_a_text_and_by_its_whole_arn():
+    old, new = "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/web/0a", "arn:aws:elasticloadbalancing:us-east-1:1:new"
+    ids = {old: new, "sg-0123456789abcdef0": "sg-00000000000000001"}
+    told = {"LoadBalancerArn": old, "of": f"{old}/rule", "rule": "ingress tcp 22-22 sg-0123456789abcdef0"}
+    assert _renamed(told, ids) == {"LoadBalancerArn": new, "of": f"{old}/rule", "rule": "ingress tcp 22-22 sg-00000000000000001"}
