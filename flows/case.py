@@ -28,7 +28,9 @@ class Case:
 
     @property
     def finding(self) -> Finding:
-        return parse_finding(self.hands.evidence.load_json(self.incident, "finding.json"))
+        opened = self.hands.ledger.find(self.incident, "opened")
+        by_hand = opened is not None and "by" in opened.body
+        return parse_finding(self.hands.evidence.load_json(self.incident, "finding.json"), by_hand=by_hand)
 
     def looks(self) -> list[str]:
         """Why each look at the records was begun, in their order."""

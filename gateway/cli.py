@@ -6,6 +6,8 @@ import json
 import signal
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +21,7 @@ from incident.planner import brief
 
 if TYPE_CHECKING:
     from incident.explain import Explanation
+    from incident.ledger import Line
 
 app = typer.Typer(
     name="countermand",
@@ -187,16 +190,76 @@ def gateway() -> None:
     uvicorn.run(build_app(config), host=config.gateway.host, port=config.gateway.port, log_level="info", server_header=False)
 
 
+_Several = list[str] | None
+
+
+@app.command("open")
+def open_incident(
+    account: Annotated[str, typer.Option("--account", help="The account, 12 digits.")],
+    region: Annotated[str, typer.Option("--region", help="The region in which it was seen; the response looks into all.")],
+    since: Annotated[str, typer.Option("--since", help="From when on the actor may have acted, such as 2026-11-24T02:00:00Z.")],
+    person: Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why you open it.")],
+    code: Annotated[str, typer.Option("--code", prompt="One-time code", help="The six digits of your authenticator.")],
+    resources: Annotated[_Several, typer.Option("--resource", help="Id or ARN of what looks changed or unknown.")] = None,
+    records: Annotated[_Several, typer.Option("--record", help="The eventID of a CloudTrail record that is the actor's.")] = None,
+    access_keys: Annotated[_Several, typer.Option("--access-key", help="The id of an access key that the actor holds.")] = None,
+    users: Annotated[_Several, typer.Option("--user", help="The name of an IAM user whom the actor acts as.")] = None,
+    roles: Annotated[_Several, typer.Option("--role", help="The name of an IAM role that the actor acts as.")] = None,
+    instances: Annotated[_Several, typer.Option("--instance", help="The id of an EC2 instance that the actor is on.")] = None,
+    buckets: Annotated[_Several, typer.Option("--bucket", help="The name of a bucket that the actor touched.")] = None,
+    addresses: Annotated[_Several, typer.Option("--address", help="An IP address from which the actor calls.")] = None,
+    agents: Annotated[_Several, typer.Option("--agent", help="The user agent of the actor's calls.")] = None,
+    severity: Annotated[float, typer.Option("--severity", help="From 1 to 10, as GuardDuty counts.")] = 8,
+    title: Annotated[str, typer.Option("--title", help="What people read first; made from the reason if you give none.")] = "",
+) -> None:
+    """Open an incident by hand, from what you know of it, and print its id. At least one thing must be named.
+
+    Each naming option can be given several times.
+    """
+    from incident.finding import Named
+    from tasks.hands import wire
+    from tasks.opening import NotOpened
+    from tasks.roster import RosterError
+
+    named = Named(
+        resources=tuple(resources or ()),
+        records=tuple(records or ()),
+        access_keys=tuple(access_keys or ()),
+        users=tuple(users or ()),
+        roles=tuple(roles or ()),
+        instances=tuple(instances or ()),
+        buckets=tuple(buckets or ()),
+        addresses=tuple(addresses or ()),
+        agents=tuple(agents or ()),
+        person=person,
+        reason=reason,
+    )
+    try:
+        opened = wire(_config()).opening.open(
+            named, account=account, region=region, since=_moment(since), severity=severity, title=title, code=code
+        )
+    except (NotOpened, RosterError) as error:
+        raise UserError(str(error)) from None
+    print(opened.incident)
+    said = "opened; the gateway starts its response" if opened.new else "the same was opened before; nothing is added"
+    errors.print(f"{said}. `countermand show {opened.incident}` says where it stands.", soft_wrap=True, highlight=False)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError("--since is no moment; give it as 2026-11-24T02:00:00Z") from None
+
+
 @app.command()
 def report(incident: Annotated[str, typer.Argument(help="The incident's id.")]) -> None:
     """Print an incident's report in Markdown, built from the ledger."""
     from incident.report import report as reported
     from tasks.render import text
 
-    lines = _ledger().lines(incident)
-    if not lines:
-        raise UserError(f"the ledger knows no incident {incident}; `countermand incidents` lists them")
-    print(text(reported(lines)))
+    print(text(reported(_lines_of(incident))))
 
 
 @app.command()
@@ -204,10 +267,7 @@ def show(incident: Annotated[str, typer.Argument(help="The incident's id.")]) ->
     """Say where an incident stands: its actor, its last proof, and what is left to people, each with the id that `amend` takes."""
     from incident.report import report as reported
 
-    lines = _ledger().lines(incident)
-    if not lines:
-        raise UserError(f"the ledger knows no incident {incident}; `countermand incidents` lists them")
-    shown = reported(lines)
+    shown = reported(_lines_of(incident))
     console.print(f"[bold]{escape(incident)}[/bold] {escape(shown.title)}: {shown.status}", highlight=False)
     since = f"since {shown.actor['since']} ({shown.actor['since_reason']})" if shown.actor else "no actor is known yet"
     console.print(escape(plain(since, 300)), highlight=False)
@@ -344,6 +404,20 @@ def _ledger() -> Any:
     from tasks.ledger import Ledger
 
     return Ledger.open(_config().ledger, utc_now)
+
+
+def _lines_of(incident: str) -> Sequence[Line]:
+    """The lines of an incident whose response has begun."""
+    from incident.ledger import INTAKE, Kind
+
+    ledger = _ledger()
+    lines = ledger.lines(incident)
+    if any(line.kind == Kind.OPENED for line in lines):
+        return lines
+    bodies: list[object] = [line.body for line in ledger.lines(INTAKE, Kind.DELIVERY)]
+    if any(isinstance(body, Mapping) and body.get("incident") == incident for body in bodies):
+        raise UserError(f"{incident} is taken in and its response has not begun; see that the gateway and a worker are running")
+    raise UserError(f"the ledger knows no incident {incident}; `countermand incidents` lists them")
 
 
 def _stop(number: int, frame: object) -> None:

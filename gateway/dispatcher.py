@@ -7,8 +7,9 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from incident.finding import Finding, parse_finding
+from incident.finding import Finding
 from incident.ledger import INTAKE, Kind, Line
+from incident.named import delivered_finding
 from tasks.ledger import Ledger
 
 Start = Callable[[str, Finding, Line], Awaitable[None]]
@@ -60,7 +61,7 @@ class Dispatcher:
         async with places:
             try:
                 async with asyncio.timeout(self._patience):
-                    await self._start(incident, parse_finding(line.body["finding"]), line)
+                    await self._start(incident, delivered_finding(line.body), line)
             # Whatever goes wrong with one incident, the others must still be started, and this one again later.
             except Exception as error:
                 _log.warning("incident %s is not started yet: %s: %s", incident, type(error).__name__, error)

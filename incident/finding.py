@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
+MANUAL = "Countermand:Manual/Named"
+"""The type of a finding that a responder made by hand."""
+
 _DEEPEST = 40
 _MOST_VALUES = 100_000
 _MOST_ENVELOPES = 4
@@ -48,10 +51,36 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """What a responder named when they opened an incident by hand, and who they are.
+
+    Attributes:
+        resources: ids or ARNs of what looks changed or unknown.
+        records: ids of CloudTrail records that are the actor's.
+        access_keys, users, roles, instances, buckets, addresses, agents: what the actor used or holds, as far as it is known.
+        person: the responder's name in the policy.
+        reason: why they opened it, in their words.
+    """
+
+    resources: tuple[str, ...] = ()
+    records: tuple[str, ...] = ()
+    access_keys: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    instances: tuple[str, ...] = ()
+    buckets: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    person: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One version of one finding.
 
     Times are UTC, and 1970 where the finding gives none (`dated` tells). `severity` runs from 1 to 10, 0 where none is given.
+    `named` is there only where a responder opened the incident by hand.
     """
 
     id: str
@@ -74,6 +103,7 @@ class Finding:
     api_call: str
     archived: bool
     sample: bool
+    named: Named | None = None
 
     @property
     def dated(self) -> bool:
@@ -82,9 +112,11 @@ class Finding:
 
     @property
     def named_principals(self) -> tuple[str, ...]:
-        """The ARN of the user whom the finding names: they may not decide on it."""
+        """The ARNs of the users and roles whom the finding names: they may not decide on it."""
         user = self.access_key.user_name if self.access_key else ""
-        return (f"arn:aws:iam::{self.account}:user/{user}",) if user else ()
+        users, roles = (self.named.users, self.named.roles) if self.named else ((), ())
+        named = [("user", name) for name in (user, *users) if name] + [("role", name) for name in roles]
+        return tuple(f"arn:aws:iam::{self.account}:{kind}/{name}" for kind, name in named)
 
     @property
     def severity_word(self) -> str:
@@ -98,18 +130,26 @@ class Finding:
 
 
 def incident_id(finding: Finding) -> str:
-    """The incident that a finding opens: the same for every version of it, from whichever door."""
-    name = f"{finding.account}/{finding.region}/{finding.id}"
+    """The incident that a finding opens: the same for every version of it, from whichever door.
+
+    A name without a slash is one that no delivered finding can have: nobody at a door can take a hand-made incident's place.
+    """
+    parts = (finding.account, finding.region, finding.id)
+    name = "/".join(parts) if finding.named is None else ":".join(("by-hand", *parts))
     return f"inc-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
-def parse_finding(raw: object) -> Finding:
+def parse_finding(raw: object, *, by_hand: bool = False) -> Finding:
     """Read one finding.
+
+    Args:
+        by_hand: whether it comes from where only responders write. What came through a door says nothing in their name.
 
     Raises:
         FindingError: `raw` is no finding, is several, or is nested deeper than any finding is.
     """
     body = _unwrapped(raw)
+    said = _named(body) if by_hand else None
     service, resource = _mapping(body.get("service")), _mapping(body.get("resource"))
     action = _mapping(service.get("action"))
     arn = _ARN.match(_text(body.get("arn")))
@@ -136,10 +176,11 @@ def parse_finding(raw: object) -> Finding:
         access_key=_access_key(_mapping(resource.get("accessKeyDetails"))),
         instance=_instance(_mapping(resource.get("instanceDetails"))),
         buckets=tuple(filter(None, (_text(item.get("name")) for item in _mappings(resource.get("s3BucketDetails"))))),
-        remote_ips=tuple(dict.fromkeys(_remote_addresses(action))),
+        remote_ips=said.addresses if said else tuple(dict.fromkeys(_remote_addresses(action))),
         api_call=_text(_mapping(action.get("awsApiCallAction")).get("api")),
         archived=service.get("archived") is True or body.get("archived") is True,
         sample=_is_sample(_mapping(service.get("additionalInfo"))),
+        named=said,
     )
 
 
@@ -228,6 +269,34 @@ def _instance(details: Mapping[str, Any]) -> Instance | None:
     interfaces = (_text(item.get("networkInterfaceId")) for item in _mappings(details.get("networkInterfaces")))
     profile = _text(_mapping(details.get("iamInstanceProfile")).get("arn"))
     return Instance(_text(details.get("instanceId")), profile, tuple(name for name in interfaces if name))
+
+
+def _named(body: Mapping[str, Any]) -> Named:
+    """What a responder named, from a finding that `incident.named.named_finding` made."""
+    said = _mapping(body.get("countermand"))
+    if body.get("type") != MANUAL or not _text(said.get("person")):
+        raise FindingError("this finding was not made by `countermand open`; it does not say which responder made it")
+    return Named(
+        resources=_texts(said, "resources"),
+        records=_texts(said, "records"),
+        access_keys=_texts(said, "accessKeys"),
+        users=_texts(said, "users"),
+        roles=_texts(said, "roles"),
+        instances=_texts(said, "instances"),
+        buckets=_texts(said, "buckets"),
+        addresses=_texts(said, "addresses"),
+        agents=_texts(said, "agents"),
+        person=_text(said.get("person")),
+        reason=_text(said.get("reason")),
+    )
+
+
+def _texts(said: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    values = said.get(name)
+    texts = tuple(_text(value) for value in cast(list[object], values)) if isinstance(values, list) else ()
+    if not isinstance(values, list) or not all(texts):
+        raise FindingError(f"the {name} of this hand-made finding are no list of texts; open the incident again")
+    return texts
 
 
 def _remote_addresses(action: Mapping[str, Any]) -> Iterator[str]:

@@ -12,6 +12,9 @@ RESPONSE_PHASES = ("detect", "identify", "scope", "evidence", "contain", "eradic
 NOTIFY_PHASES = ("detect", "report")
 RESPONSE_PLANS = ("evidence", "contain", "restore")
 _ROOT = "Root"
+_ROOT_REASON = (
+    "root credentials cannot be contained by a policy: a person must act by hand; what was changed is still found and undone"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,8 @@ class Triage:
 
     Attributes:
         starts_response: whether the whole response runs; otherwise people are told and nothing is changed.
-        pages: whether a person must be paged, since nothing that the software may do contains the actor.
+        pages: whether a person must be paged, since nothing that the software may do contains the actor. The response runs all the
+            same: what the actor changed is found and undone.
         reason: why, in one sentence.
         phases: the phases that run, in order.
         plans: the plans that may be made; each needs its own approval, except for evidence, which only adds.
@@ -66,7 +70,7 @@ def triage(finding: Finding) -> Triage:
     respond, reason = _verdict(finding)
     return Triage(
         finding=finding,
-        group=group_of(finding.type),
+        group="manual" if finding.named else group_of(finding.type),
         subject=subject_of(finding.type),
         starts_response=respond,
         pages=_is_root(finding) and not finding.sample and not finding.archived,
@@ -79,12 +83,14 @@ def triage(finding: Finding) -> Triage:
 
 
 def _verdict(finding: Finding) -> tuple[bool, str]:
+    if finding.named is not None:
+        return True, f"a responder opened it: {finding.named.reason}"
     if finding.sample:
         return False, "this is one of GuardDuty's sample findings"
     if finding.archived:
         return False, "the finding is archived: someone has dealt with it or suppressed it"
     if _is_root(finding):
-        return False, "root credentials cannot be contained by a policy: page the account's owner, who must act by hand"
+        return True, _ROOT_REASON
     if finding.type in PLAYBOOK:
         return True, "the playbook starts a response with this type"
     group = group_of(finding.type)
@@ -102,6 +108,8 @@ def _is_root(finding: Finding) -> bool:
 
 def _principal(finding: Finding) -> str:
     key = finding.access_key
+    if finding.named is not None:
+        return finding.named_principals[0] if len(finding.named_principals) == 1 else ""
     if key is None:
         return finding.instance.profile_arn if finding.instance else ""
     if key.user_type == _ROOT:
@@ -113,7 +121,9 @@ def _principal(finding: Finding) -> str:
 
 
 def _resources(finding: Finding) -> tuple[str, ...]:
-    key, instance = finding.access_key, finding.instance
+    key, instance, said = finding.access_key, finding.instance, finding.named
+    if said is not None:
+        return (*said.resources, *said.access_keys, *said.instances, *(f"arn:aws:s3:::{bucket}" for bucket in said.buckets))
     named = [key.access_key_id if key else "", instance.instance_id if instance else ""]
     named += list(instance.interfaces) if instance else []
     named += [f"arn:aws:s3:::{bucket}" for bucket in finding.buckets]

@@ -17,6 +17,7 @@ from tasks.config import Config, load_config, load_policy
 from tasks.evidence import EvidenceStore
 from tasks.executor import Boundary, Executor
 from tasks.ledger import Ledger
+from tasks.opening import Opening
 from tasks.roster import Roster
 from tasks.slack import SlackChannel
 from tasks.trail_files import TrailFiles
@@ -45,6 +46,7 @@ class Hands:
     executor: Executor
     roster: Roster
     amending: Amending
+    opening: Opening
     slack: SlackChannel | None
 
 
@@ -73,6 +75,7 @@ def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda nam
         executor=Executor(aws, ledger, approvals, boundary),
         roster=roster,
         amending=Amending(ledger, roster, policy, evidence, clock),
+        opening=Opening(ledger, roster, policy, config.aws.accounts, clock),
         slack=_slack(config),
     )
 

@@ -6,11 +6,13 @@ import gzip
 import json
 import sqlite3
 import sys
+from urllib.parse import parse_qs, urlsplit
 
+import pyotp
 import pytest
 
 from gateway import cli
-from incident.ledger import Kind
+from incident.ledger import INTAKE, Kind
 from tasks.hands import utc_now
 from tasks.ledger import Ledger
 
@@ -176,3 +178,70 @@ def test_enrolling_shows_the_code_once_and_only_for_people_of_the_policy(run, po
     code, _, err = run("responders", "add", "mallory")
     assert code == 2
     assert "policy" in err
+
+
+OPEN = ("--account", "111122223333", "--region", "us-east-1", "--since", "2026-02-01T02:00:00Z", "--as", "alice")
+
+
+@pytest.fixture
+def code(run, policy):
+    """Enrols Alice; each call answers the code of this moment."""
+    _, out, _ = run("responders", "add", "alice")
+    address = next(line for line in out.splitlines() if line.startswith("otpauth://"))
+    return pyotp.TOTP(parse_qs(urlsplit(address).query)["secret"][0]).now
+
+
+def home_ledger(tmp_path) -> Ledger:
+    return Ledger.open(f"sqlite:///{tmp_path / 'home' / 'ledger.db'}", utc_now)
+
+
+def test_open_prints_the_incident_and_says_where_it_stands(run, tmp_path, code):
+    words = ("open", *OPEN, "--resource", "sg-0123456789abcdef0", "--resource", "vpc-1", "--user", "mallory", "--reason", "unknown")
+    exit_code, out, err = run(*words, "--code", code())
+    incident = out.strip()
+    assert exit_code == 0
+    assert incident.startswith("inc-")
+    assert f"countermand show {incident}" in err
+    (line,) = home_ledger(tmp_path).lines(INTAKE, Kind.DELIVERY)
+    assert line.body["finding"]["countermand"]["resources"] == ["sg-0123456789abcdef0", "vpc-1"]
+    assert line.body["by"]["person"] == "alice"
+    exit_code, out, err = run(*words, "--code", "000000")
+    assert (exit_code, out.strip()) == (0, incident), "the same again is the same incident"
+    assert "opened before" in err
+    for command in ("show", "report"):
+        exit_code, _, err = run(command, incident)
+        assert exit_code == 2
+        assert one_line(err)
+        assert "has not begun" in err
+
+
+def test_an_incident_that_was_opened_by_hand_is_listed_shown_and_reported(run, tmp_path, code):
+    _, out, _ = run("open", *OPEN, "--bucket", "one", "--reason", "a [red] bill", "--code", code())
+    incident, ledger = out.strip(), home_ledger(tmp_path)
+    (line,) = ledger.lines(INTAKE, Kind.DELIVERY)
+    made = line.body["finding"]
+    body = {"finding": made["id"], **{name: made[name] for name in ("type", "severity", "region", "title")}}
+    body |= {"account": made["accountId"], "responds": True, "reason": "a responder opened it", "by": line.body["by"]}
+    ledger.append(incident, Kind.OPENED, "opened", body)
+    assert "Countermand:Manual/Named" in run("incidents")[1]
+    assert "a [red] bill" in run("show", incident)[1]
+    assert incident in run("report", incident)[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "names nothing"),
+        (("--since", "yesterday", "--user", "mallory"), "--since is no moment"),
+        (("--since", "2026-02-01", "--user", "mallory"), "zone"),
+        (("--access-key", "secret/secret"), "never its secret"),
+        (("--as", "eve", "--user", "mallory"), "responders of the policy"),
+        (("--user", "mallory", "--code", "000000"), "wrong"),
+    ],
+)
+def test_what_cannot_be_opened_ends_in_one_line(run, tmp_path, code, words, told):
+    exit_code, out, err = run("open", *OPEN, "--reason", "unknown", "--code", code(), *words)
+    assert (exit_code, out) == (2, "")
+    assert one_line(err), err
+    assert told in err
+    assert home_ledger(tmp_path).lines(INTAKE, Kind.DELIVERY) == []

@@ -86,11 +86,12 @@ _ROOT_KEY = KEY_RESOURCE | {"accessKeyDetails": {"accessKeyId": "ASIAROOTEXAMPLE
         ("Policy:IAMUser/ShortTermRootCredentialUsage", {}),
     ],
 )
-def test_root_credentials_page_a_person_since_no_policy_contains_them(type_: str, resource: dict[str, Any]) -> None:
+def test_root_credentials_page_a_person_and_what_they_changed_is_still_undone(type_: str, resource: dict[str, Any]) -> None:
     verdict = _triage(type_, resource=resource)
     assert verdict.pages
-    assert not verdict.starts_response
-    assert "page" in verdict.reason
+    assert verdict.starts_response
+    assert verdict.phases == RESPONSE_PHASES
+    assert "a person must act by hand" in verdict.reason
 
 
 def test_the_verdict_prints_what_a_person_needs() -> None:
