@@ -10,10 +10,12 @@ from prefect.logging import get_run_logger
 
 from incident.actor import Actor
 from incident.amendments import Amendments, read_amendment
+from incident.family import Scope
 from incident.finding import Finding, parse_finding
 from incident.ledger import Kind
 from incident.plan import Plan
 from incident.record import Record
+from tasks.baseline import Baseline
 from tasks.hands import Hands, hands
 
 Phase = Callable[..., Awaitable[str]]
@@ -25,6 +27,7 @@ class Case:
     def __init__(self, incident: str, hands_: Hands | None = None) -> None:
         self.incident = incident
         self.hands = hands_ or hands()
+        self.hands.aws.act_for(incident)
 
     @property
     def finding(self) -> Finding:
@@ -61,7 +64,14 @@ class Case:
         return Actor.from_json(line.body)
 
     def records(self, look: int) -> list[Record]:
-        return [Record.parse(raw) for raw in self.hands.evidence.load_json(self.incident, f"records/look-{look}.json")]
+        return self.load_records(f"records/look-{look}.json")
+
+    def load_records(self, name: str) -> list[Record]:
+        return [Record.parse(raw) for raw in self.hands.evidence.load_json(self.incident, name)]
+
+    def baseline(self, place: Scope, actor: Actor) -> Baseline | None:
+        """The newest baseline of a place from before the actor's window."""
+        return self.hands.baselines.newest(place, actor.since or self.hands.clock())
 
     def keep_plan(self, name: str, look: int, plan: Plan) -> None:
         body = {"name": name, "look": look, "digest": plan.digest, "plan": plan.model_dump(mode="json")}

@@ -1,27 +1,22 @@
-"""Identification: close over the actor's credentials, from the finding's own, in every enabled region of every account."""
+"""Identification: close over what the actor commands, from what the finding names, in every enabled region of every account."""
 
 from __future__ import annotations
-
-import asyncio
-from collections.abc import Iterable
-from datetime import timedelta
 
 from prefect import flow
 
 from flows.case import Case, once
+from flows.inquiry import Inquiry
+from flows.seeds import seeded
 from incident import messages
-from incident.actor import Actor, Credential, Link, followed, minted, opened, origin
+from incident.actor import Actor
+from incident.attribution import Question, followed, identified, minted, origin, questions, suspects, windowed
 from incident.family import Scope
 from incident.finding import Finding
 from incident.ledger import Kind
 from incident.record import Record
 from incident.words import counted
 from tasks.aws import AwsError
-from tasks.cloudtrail import distinct
-from tasks.work import Looked, in_thread, look_up, post
-
-HISTORY = timedelta(days=90)
-"""How far back CloudTrail's event history goes."""
+from tasks.work import in_thread, post
 
 _TEMPORARY = "ASIA"
 
@@ -29,42 +24,62 @@ _TEMPORARY = "ASIA"
 @flow(name="identify", persist_result=True)
 @once("identify")
 async def identify(incident: str, look: int = 1) -> str:
-    """Find every credential that traces back to the finding; answers in one line what was found."""
+    """Find everything that traces back to the finding; answers in one line what was found."""
     case = Case(incident)
-    finding = case.finding
     scopes, gaps = await in_thread(_scopes, case)
-    seeds = _seed(finding)
-    actor, records, looked = await _closed(case, finding, seeds, scopes)
-    gaps += [(look.scope, *look.gap) for look in looked if look.gap is not None]
+    inquiry = Inquiry(case, scopes)
+    actor = await _closed(case, look, inquiry)
+    gaps += [(answer.scope, *answer.gap) for answer in inquiry.looked if answer.gap is not None]
     _keep_coverage(case, look, scopes, gaps)
-    keys = [credential.access_key for credential in actor.proved]
-    raw = [dict(record.raw) for record in records]
-    case.hands.evidence.keep_first_json(
-        incident, f"records/actor-{look}.json", raw, "every record found for the actor's credentials"
-    )
+    _keep_records(case, f"records/actor-{look}.json", inquiry.records, "every record found for what the actor commands")
+    about = "everybody's changes in the regions that the actor changed, from before the window on"
+    _keep_records(case, f"records/around-{look}.json", inquiry.around, about)
     case.hands.ledger.append(incident, Kind.ACTOR, f"actor:{look}", actor.to_json())
-    line = _in_words(actor, records, scopes, gaps)
+    line = _in_words(actor, inquiry.records, scopes, gaps)
     if look == 1:
         await post(incident, "identified", *messages.progress(line))
-    return f"{line} ({', '.join(keys) or 'no key'})"
+    keys = ", ".join(credential.access_key for credential in actor.proved)
+    return f"{line} ({keys or 'no key'})"
 
 
-def _seed(finding: Finding) -> Actor:
-    """The actor as the finding alone names them."""
-    key = finding.access_key
-    if key is None or not key.access_key_id:
-        return Actor(since=finding.first_seen, since_reason="the finding's first sign")
-    kind = "role" if key.user_type == "AssumedRole" else "user"
-    owner = f"arn:aws:iam::{finding.account}:role/{key.user_name}" if kind == "role" else key.user_name
-    seed = Credential(key.access_key_id, owner, kind, Link.PROVED, "the finding names it", "", finding.account)
-    return Actor({seed.access_key: seed}, finding.first_seen, "the finding's first sign", seed.access_key)
+async def _closed(case: Case, look: int, inquiry: Inquiry) -> Actor:
+    """Ask about all that the actor is known by, follow what the answers show, and ask again until they show nothing new."""
+    finding, said = case.finding, case.amendments(look)
+    first = await seeded(finding, inquiry)
+    actor = said.applied_to(await _with_origin(first, finding, inquiry))
+    while True:
+        await inquiry.ask(questions(actor, inquiry.records))
+        actor = windowed(identified(actor, inquiry.records), first, finding.first_seen, inquiry.records)
+        actor = followed(said.applied_to(actor), inquiry.records)
+        if inquiry.answers(questions(actor, inquiry.records)):
+            around = await inquiry.look_around(actor)
+            actor = suspects(actor, around)
+            if inquiry.answers(questions(actor, inquiry.records)):
+                return actor
+
+
+async def _with_origin(actor: Actor, finding: Finding, inquiry: Inquiry) -> Actor:
+    """A temporary key came from somewhere: find the call that handed it out, and the one before, as far as it goes."""
+    remote_ips, searched = frozenset(finding.remote_ips), set[str]()
+    while new := [key for key in actor.credentials if key.startswith(_TEMPORARY) and key not in searched]:
+        searched.update(new)
+        # CloudTrail lists the key that a call handed out among the call's resources.
+        calls = await inquiry.ask(Question("ResourceName", key) for key in new)
+        if not any((one := minted(call)) and one.access_key in new for call in calls):
+            calls = await inquiry.ask([Question("EventSource", "sts.amazonaws.com")])
+        actor = origin(actor, calls, remote_ips)
+    return actor
 
 
 def _scopes(case: Case) -> tuple[list[Scope], list[tuple[Scope, str, str]]]:
     """Every enabled region of every account; an account whose regions cannot be listed is a gap."""
-    accounts = case.hands.config.aws.accounts or (case.finding.account,)
     scopes: list[Scope] = []
     gaps: list[tuple[Scope, str, str]] = []
+    try:
+        accounts = case.hands.aws.accounts() or (case.finding.account,)
+    except AwsError as error:
+        accounts = case.hands.config.aws.accounts or (case.finding.account,)
+        gaps.append((Scope("the organization", "every region"), "failed", f"its accounts could not be listed: {error}"))
     for account in accounts:
         try:
             regions = case.hands.aws.regions(account)
@@ -76,41 +91,8 @@ def _scopes(case: Case) -> tuple[list[Scope], list[tuple[Scope, str, str]]]:
     return scopes, gaps
 
 
-async def _closed(case: Case, finding: Finding, actor: Actor, scopes: list[Scope]) -> tuple[Actor, list[Record], list[Looked]]:
-    """Look up each new credential everywhere until the records hand out no more."""
-    remote_ips = frozenset(finding.remote_ips)
-    asked: set[str] = set()
-    records: list[Record] = []
-    looked: list[Looked] = []
-    if actor.seed.startswith(_TEMPORARY):
-        actor, answers = await _with_origin(case, actor, scopes, remote_ips)
-        looked += answers
-    while new := [credential.access_key for credential in actor.proved if credential.access_key not in asked]:
-        answers = await _everywhere(case, scopes, "AccessKeyId", new)
-        asked.update(new)
-        looked += answers
-        records = distinct(records + [record for answer in answers for record in answer.records][::-1])
-        actor = opened(actor, records, finding.first_seen, remote_ips) if len(asked) == len(new) else actor
-        actor = followed(actor, records)
-    return actor, records, looked
-
-
-async def _with_origin(case: Case, actor: Actor, scopes: list[Scope], remote_ips: frozenset[str]) -> tuple[Actor, list[Looked]]:
-    """A temporary key came from somewhere: find the call that handed it out, and the one before, as far as it goes."""
-    looked: list[Looked] = []
-    answers = await _everywhere(case, scopes, "EventSource", ["sts.amazonaws.com"])
-    looked += answers
-    calls = [record for answer in answers for record in answer.records if minted(record) is not None]
-    while True:
-        wider = origin(actor, calls, remote_ips)
-        if len(wider.credentials) == len(actor.credentials):
-            return actor, looked
-        actor = wider
-
-
-async def _everywhere(case: Case, scopes: Iterable[Scope], attribute: str, values: list[str]) -> list[Looked]:
-    end = case.hands.clock()
-    return list(await asyncio.gather(*(look_up(scope, attribute, values, end - HISTORY, end) for scope in scopes)))
+def _keep_records(case: Case, name: str, records: list[Record], about: str) -> None:
+    case.hands.evidence.keep_first_json(case.incident, name, [dict(record.raw) for record in records], about)
 
 
 def _keep_coverage(case: Case, look: int, scopes: list[Scope], gaps: list[tuple[Scope, str, str]]) -> None:
@@ -127,8 +109,10 @@ def _keep_coverage(case: Case, look: int, scopes: list[Scope], gaps: list[tuple[
 
 
 def _in_words(actor: Actor, records: list[Record], scopes: list[Scope], gaps: list[tuple[Scope, str, str]]) -> str:
+    suspected = sum(1 for credential in actor.credentials.values() if credential not in actor.proved)
+    more = f"; {counted(suspected, 'credential')} suspected" if suspected else ""
     if not actor.proved:
-        return "The finding names no credential, so nobody is proved to be the actor; a person must look"
+        return f"The finding names no credential, so nobody is proved to be the actor; a person must look{more}"
     theirs = [record for record in records if actor.did(record)]
     regions = {record.region for record in theirs}
     unknown = sum(1 for gap in gaps if gap[1] != "not enabled")
@@ -136,5 +120,5 @@ def _in_words(actor: Actor, records: list[Record], scopes: list[Scope], gaps: li
     tail = f", {counted(unknown, 'region')} unknown" if unknown else ""
     return (
         f"The actor uses {owner} with {counted(len(actor.proved), 'credential')}: {counted(len(theirs), 'recorded call')} in "
-        f"{counted(len(regions), 'region')}, {counted(len(scopes), 'region')} looked at{tail}"
+        f"{counted(len(regions), 'region')}, {counted(len(scopes), 'region')} looked at{tail}{more}"
     )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from prefect import flow
 
 from flows.case import Case, once
-from flows.identify import HISTORY
 from incident import messages
 from incident.actor import Actor
 from incident.config_items import Prior, open_questions, told, unanswered
@@ -22,12 +21,9 @@ from incident.settings import SettingKey
 from incident.story import brief_calls
 from incident.words import counted
 from tasks.aws import principal_of
-from tasks.baseline import Baseline
 from tasks.cloudtrail import distinct
 from tasks.config_history import ask_config
 from tasks.work import Looked, in_thread, look_up, post
-
-_BEFORE_THE_WINDOW = timedelta(hours=1)
 
 
 @flow(name="scope", persist_result=True)
@@ -36,23 +32,25 @@ async def scope(incident: str, look: int = 1) -> str:
     """Collect every record that bears on what the actor changed, and keep them as evidence."""
     case = Case(incident)
     actor = case.actor(look)
-    theirs = [record for record in _actor_records(case, look) if actor.did(record)]
+    found = case.load_records(f"records/actor-{look}.json")
+    theirs = [record for record in found if actor.did(record)]
     touched = sorted({Scope(record.account, record.region) for record in theirs if not record.read_only}, key=_where)
-    looked = await asyncio.gather(*(_neighbours(case, actor, place, theirs) for place in touched))
-    answers = [answer for group in looked for answer in group]
-    everyone = distinct([record for answer in answers for record in answer.records][::-1] + theirs[::-1])
+    answers = [answer for answer in await asyncio.gather(*(_histories(case, actor, place, theirs) for place in touched)) if answer]
+    before = [record for answer in answers for record in answer.records]
+    # Among records of one second the order of one whole answer is better than that of several parts.
+    everyone = distinct([*case.load_records(f"records/around-{look}.json"), *before, *theirs][::-1])
     own = {await in_thread(case.hands.aws.own_principal, account) for account in {place.account for place in touched}}
     kept = [record for record in everyone if principal_of(record.identity.arn) not in own]
     about = "every record on what the actor changed, other people's included, without our own calls"
     case.hands.evidence.keep_first_json(incident, f"records/look-{look}.json", [dict(record.raw) for record in kept], about)
-    case.note(f"calls:{look}", {"look": look, "calls": brief_calls(_actor_records(case, look), actor)})
+    case.note(f"calls:{look}", {"look": look, "calls": brief_calls(found, actor)})
     _keep_gaps(case, look, answers)
     await in_thread(_ask_config, case, look)
-    found = await in_thread(investigation, case, look)
+    shown = await in_thread(investigation, case, look)
     line = (
-        f"{counted(len(found.changes), 'change')} by the actor in {counted(len(touched), 'region')} on "
-        f"{counted(len(found.reversals), 'setting')}; {counted(len(found.refused), 'call')} of theirs refused by AWS, "
-        f"{counted(len(found.not_undone), 'change')} not understood"
+        f"{counted(len(shown.changes), 'change')} by the actor in {counted(len(touched), 'region')} on "
+        f"{counted(len(shown.reversals), 'setting')}; {counted(len(shown.refused), 'call')} of theirs refused by AWS, "
+        f"{counted(len(shown.not_undone), 'change')} not understood"
     )
     if look == 1:
         await post(incident, "scoped", *messages.progress(line))
@@ -63,30 +61,18 @@ def _where(place: Scope) -> tuple[str, str]:
     return place.account, place.region
 
 
-def _actor_records(case: Case, look: int) -> list[Record]:
-    return [Record.parse(raw) for raw in case.hands.evidence.load_json(case.incident, f"records/actor-{look}.json")]
-
-
-async def _neighbours(case: Case, actor: Actor, place: Scope, theirs: list[Record]) -> list[Looked]:
-    """All changes in a region since the baseline; without one, since the window, and the history of each touched resource."""
-    end, window = case.hands.clock(), (actor.since or case.hands.clock()) - _BEFORE_THE_WINDOW
-    stored = await in_thread(_baseline, case, place, actor)
-    start = min(stored.at, window) if stored else window
-    answers = [await look_up(place, "ReadOnly", ["false"], start, end)]
-    if stored is None:
-        resources = _resources(place, theirs, actor)
-        answers.append(await look_up(place, "ResourceName", resources, end - HISTORY, end))
-    return answers
+async def _histories(case: Case, actor: Actor, place: Scope, theirs: list[Record]) -> Looked | None:
+    """The history of each touched resource in a region of which no baseline is stored."""
+    end, resources = case.hands.clock(), _resources(place, theirs, actor)
+    if not resources or await in_thread(case.baseline, place, actor) is not None:
+        return None
+    return await look_up(place, "ResourceName", resources, end - case.hands.history.reach, end)
 
 
 def _resources(place: Scope, theirs: list[Record], actor: Actor) -> list[str]:
     """The resources that the actor's own records in a region write."""
     local = [record for record in theirs if (record.account, record.region) == (place.account, place.region)]
     return sorted({reversal.key.resource for reversal in investigate(local, (), actor).reversals})
-
-
-def _baseline(case: Case, place: Scope, actor: Actor) -> Baseline | None:
-    return case.hands.baselines.newest(place, actor.since or case.hands.clock())
 
 
 def _keep_gaps(case: Case, look: int, answers: list[Looked]) -> None:
@@ -141,7 +127,7 @@ def investigation(case: Case, look: int) -> Investigation:
 def _from_records(case: Case, look: int, more: Sequence[Prior]) -> Investigation:
     actor, records = case.actor(look), case.records(look)
     places = {Scope(record.account, record.region) for record in records if actor.did(record)}
-    found = {place: _baseline(case, place, actor) for place in sorted(places, key=_where)}
+    found = {place: case.baseline(place, actor) for place in sorted(places, key=_where)}
     stored = {(place.account, place.region): baseline for place, baseline in found.items() if baseline}
 
     def swept_at(key: SettingKey) -> datetime | None:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Any, cast
 
-from incident.record import Record
-
-_SESSION_CALLS = frozenset(
-    {
-        "sts:AssumeRole",
-        "sts:AssumeRoleWithSAML",
-        "sts:AssumeRoleWithWebIdentity",
-        "sts:GetSessionToken",
-        "sts:GetFederationToken",
-    }
-)
+from incident.record import Identity, Record
 
 
 class Link(StrEnum):
@@ -37,13 +29,15 @@ class Credential:
     Attributes:
         access_key: the access key id.
         owner: the IAM user name, or the role's ARN for a session.
-        kind: `user` for a long-term key, `role`, `session` (GetSessionToken) or `federated`.
-        link: proved or suspected.
+        kind: `user` for a long-term key, `role`, `session` (of a user: GetSessionToken or the console), `federated`, `root`, or
+            `service` for a session in which an AWS service acted for the actor.
+        link: proved, suspected or excluded.
         how: one plain sentence.
         record: id of the CloudTrail record that shows the link; empty for the finding's own key.
         account: the account that the credential belongs to.
         made: whether the actor made it, so that it has no rightful owner.
         issued: when it was handed out (ISO 8601, UTC); empty for the finding's own key.
+        parent: the access key that it came from; empty where there is none.
     """
 
     access_key: str
@@ -55,15 +49,88 @@ class Credential:
     account: str
     made: bool = False
     issued: str = ""
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Foothold:
+    """A principal that the actor commands, known by name: the key of every session of it that a record shows is theirs.
+
+    Attributes:
+        kind: `user` (every credential of a user), `console` (a user's console sessions), `role` (every session of a role) or
+            `session` (a role's sessions of one name: an instance's id, a function's, a switched user's).
+        account: where it lives.
+        name: the user's or role's name; empty for any role.
+        session: the session's name for kind `session`.
+        since: from when on.
+        link, how, record: as `Credential` has them.
+        made: whether the actor made it, so that it has no rightful owner.
+    """
+
+    kind: str
+    account: str
+    name: str
+    session: str
+    since: datetime
+    link: Link
+    how: str
+    record: str
+    made: bool = True
+
+    def holds(self, record: Record) -> bool:
+        """Whether a record was made as this principal."""
+        identity = record.identity
+        if record.time < self.since or identity.account not in ("", self.account):
+            return False
+        match self.kind:
+            case "user":
+                return identity.type == "IAMUser" and identity.name == self.name
+            case "console":
+                return identity.type == "IAMUser" and identity.name == self.name and is_from_console(record)
+            case "role":
+                return identity.type == "AssumedRole" and role_of(identity) == self.name
+            case _:
+                named = self.name in ("", role_of(identity))
+                return identity.type == "AssumedRole" and named and session_of(identity) == self.session
+
+
+def is_from_console(record: Record) -> bool:
+    """Whether a call came from a session of the AWS console.
+
+    See https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+    """
+    return record.service == "signin" or str(record.raw.get("sessionCredentialFromConsole", "")).lower() == "true"
+
+
+def role_of(identity: Identity) -> str:
+    """The name of the role of an assumed-role session."""
+    return identity.name or (identity.arn.split("/")[1] if identity.arn.count("/") >= 2 else "")
+
+
+def session_of(identity: Identity) -> str:
+    """The name of an assumed-role session."""
+    return identity.principal_id.partition(":")[2] or identity.arn.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class Actor:
     """The actor's credentials and the moment from which their use counts as the actor's.
 
-    A stolen key still has its rightful owner: calls from an address that used it before the window, and that the finding does not
-    name, are taken for the owner's also inside the window. `struck` are ids of records that a responder took off the actor,
-    `rulings` their words on credentials: the link that counts, and who says so.
+    A stolen key still has its rightful owner, so inside the window too some of its calls may be theirs; `is_owners` tells.
+
+    Attributes:
+        credentials: by access key id.
+        footholds: principals that the actor commands.
+        since: when the window opens; `None` for a window without beginning.
+        since_reason: why then, in a few words.
+        seed: the access key that the finding names.
+        addresses: the actor's own addresses.
+        agents: patterns (with `*`) of the actor's own user agents; empty where none is known.
+        owner_addresses: from where the stolen credential was used before the window.
+        owner_programs: with what it was used before the window.
+        attributed: ids of records that a service made for somebody, and whether it was for the actor.
+        struck: ids of records that a responder took off the actor.
+        rulings: responders' words on credentials: the link that counts, and who says so.
     """
 
     credentials: Mapping[str, Credential] = field(default_factory=dict[str, Credential])
@@ -73,148 +140,128 @@ class Actor:
     owner_addresses: frozenset[str] = frozenset()
     struck: frozenset[str] = frozenset()
     rulings: Mapping[str, tuple[Link, str]] = field(default_factory=dict[str, tuple[Link, str]])
+    footholds: tuple[Foothold, ...] = ()
+    addresses: frozenset[str] = frozenset()
+    agents: tuple[str, ...] = ()
+    owner_programs: frozenset[str] = frozenset()
+    attributed: Mapping[str, bool] = field(default_factory=dict[str, bool])
 
     @property
     def proved(self) -> list[Credential]:
         return [credential for credential in self.credentials.values() if credential.link is Link.PROVED]
 
     def did(self, record: Record) -> bool:
-        """Whether a record is the actor's: made with a proved credential, inside the window."""
-        credential = self.credentials.get(record.identity.access_key)
-        if credential is None or credential.link is not Link.PROVED or record.event_id in self.struck:
+        """Whether a record is the actor's: made with a proved credential inside the window, and not the rightful owner's."""
+        if record.event_id in self.struck:
             return False
+        if record.event_id in self.attributed:
+            return self.attributed[record.event_id]
+        key = record.identity.access_key
+        if not key:
+            return any(foothold.link is Link.PROVED and foothold.holds(record) for foothold in self.footholds)
+        credential = self.credentials.get(key)
+        return credential is not None and credential.link is Link.PROVED and self.counts(credential, record)
+
+    def counts(self, credential: Credential, record: Record) -> bool:
+        """Whether the use of a credential is the actor's, if the credential is."""
         if credential.made or self.since is None:
             return True
-        return record.time >= self.since and record.source_ip not in self.owner_addresses
+        return record.time >= self.since and not self.is_owners(record)
+
+    def is_owners(self, record: Record) -> bool:
+        """Whether a call inside the window is taken for the rightful owner's: from where they worked before, and, where the actor
+        is known by a user agent, also with what they worked with.
+        """
+        if any(fnmatchcase(record.user_agent, pattern) for pattern in self.agents) or record.source_ip in self.addresses:
+            return False
+        if record.source_ip not in self.owner_addresses:
+            return False
+        return not self.agents or program(record.user_agent) in self.owner_programs
+
+    def doubt(self, record: Record) -> str:
+        """Why a call with a stolen credential could be the other's, of owner and actor; empty where nothing speaks for it."""
+        credential = self.credentials.get(record.identity.access_key)
+        if credential is None or credential.made or self.since is None or record.time < self.since:
+            return ""
+        known = program(record.user_agent) in self.owner_programs
+        if self.is_owners(record):
+            return "" if known else "from the owner's address, but with a program that they had not used before"
+        return "with a program that the owner used before" if known else ""
 
     def with_credential(self, credential: Credential) -> Actor:
         """The actor with one more credential. One that is proved stays so; a responder's word counts before any link."""
+        held = self.credentials.get(credential.access_key)
         if credential.access_key in self.rulings:
             link, who = self.rulings[credential.access_key]
+            if held is not None and held.link is link and held.how.startswith(who):
+                return self
             return self._holding(replace(credential, link=link, how=f"{who}; {credential.how}"))
-        held = self.credentials.get(credential.access_key)
         if held is not None and (held.link is Link.PROVED or credential.link is Link.SUSPECTED):
             return self
         return self._holding(credential)
 
-    def _holding(self, credential: Credential) -> Actor:
-        return replace(self, credentials={**self.credentials, credential.access_key: credential})
+    def with_foothold(self, foothold: Foothold) -> Actor:
+        """The actor with one more principal; the same one is held once, by its strongest link."""
+        named = (foothold.kind, foothold.account, foothold.name, foothold.session)
+        others = [one for one in self.footholds if (one.kind, one.account, one.name, one.session) != named]
+        held = next((one for one in self.footholds if one not in others), None)
+        if held is not None and (held.link is Link.PROVED or foothold.link is Link.SUSPECTED):
+            return self
+        return replace(self, footholds=(*others, foothold))
 
     def with_issue_time(self, access_key: str, issued: str) -> Actor:
         """The actor with the time at which a credential was handed out."""
-        known = replace(self.credentials[access_key], issued=issued)
-        return replace(self, credentials={**self.credentials, access_key: known})
+        return self._holding(replace(self.credentials[access_key], issued=issued))
+
+    def _holding(self, credential: Credential) -> Actor:
+        return replace(self, credentials={**self.credentials, credential.access_key: credential})
 
     def to_json(self) -> dict[str, Any]:
+        """The actor for the ledger; rulings stand there as amendments."""
         return {
             "since": self.since.isoformat() if self.since else None,
             "since_reason": self.since_reason,
             "seed": self.seed,
+            "addresses": sorted(self.addresses),
+            "agents": list(self.agents),
             "owner_addresses": sorted(self.owner_addresses),
+            "owner_programs": sorted(self.owner_programs),
             "struck": sorted(self.struck),
-            "credentials": [
-                {name: getattr(credential, name) for name in Credential.__slots__} for credential in self.credentials.values()
-            ],
+            "attributed": dict(self.attributed),
+            "credentials": [_plain(credential) for credential in self.credentials.values()],
+            "footholds": [_plain(foothold) | {"since": foothold.since.isoformat()} for foothold in self.footholds],
         }
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Actor:
         items = cast(list[dict[str, Any]], body["credentials"])
         held = [replace(Credential(**item), link=Link(item["link"])) for item in items]
-        since = datetime.fromisoformat(body["since"]) if body["since"] else None
-        credentials = {credential.access_key: credential for credential in held}
-        struck = frozenset[str](body.get("struck", ()))
-        return cls(credentials, since, body["since_reason"], body["seed"], frozenset(body["owner_addresses"]), struck)
+        return cls(
+            credentials={credential.access_key: credential for credential in held},
+            since=datetime.fromisoformat(body["since"]) if body["since"] else None,
+            since_reason=body["since_reason"],
+            seed=body["seed"],
+            addresses=frozenset(body["addresses"]),
+            agents=tuple(body["agents"]),
+            owner_addresses=frozenset(body["owner_addresses"]),
+            owner_programs=frozenset(body["owner_programs"]),
+            struck=frozenset(body["struck"]),
+            attributed=body["attributed"],
+            footholds=tuple(_foothold(item) for item in body["footholds"]),
+        )
 
 
-def minted(record: Record) -> Credential | None:
-    """The credential that a record hands out, or none. Its link is proved: CloudTrail's answer names the new key.
-
-    See https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
-    """
-    if not record.succeeded:
-        return None
-    if record.operation == "iam:CreateAccessKey":
-        return _minted_key(record)
-    if record.operation in _SESSION_CALLS:
-        return _minted_session(record)
-    return None
+def _plain(held: Credential | Foothold) -> dict[str, Any]:
+    return {one.name: getattr(held, one.name) for one in fields(held)}
 
 
-def _minted_key(record: Record) -> Credential | None:
-    made = _mapping(record.response.get("accessKey"))
-    key, user = _text(made.get("accessKeyId")), _text(made.get("userName")) or record.identity.name
-    if not key:
-        return None
-    how = f"{record.identity.label} made this key for user {user}"
-    return Credential(key, user, "user", Link.PROVED, how, record.event_id, record.account, True, record.time.isoformat())
+def _foothold(item: dict[str, Any]) -> Foothold:
+    return replace(Foothold(**item), link=Link(item["link"]), since=datetime.fromisoformat(item["since"]))
 
 
-def _minted_session(record: Record) -> Credential | None:
-    key = _text(_mapping(record.response.get("credentials")).get("accessKeyId"))
-    if not key:
-        return None
-    if record.event_name == "GetSessionToken":
-        owner, kind = record.identity.name, "session"
-    elif record.event_name == "GetFederationToken":
-        owner, kind = record.identity.name, "federated"
-    else:
-        owner, kind = _text(record.request.get("roleArn")), "role"
-    account = owner.split(":")[4] if owner.startswith("arn:") and owner.count(":") >= 5 else record.account
-    how = f"{record.identity.label} called {record.event_name}"
-    return Credential(key, owner, kind, Link.PROVED, how, record.event_id, account, True, record.time.isoformat())
+_PASSING = re.compile(r"(?:^|\s)(?:m|md|ua|os|lang|cfg|api|exec-env|app)/\S+")
 
 
-def followed(actor: Actor, records: Iterable[Record]) -> Actor:
-    """The actor with every credential that their own records hand out, to any depth."""
-    pending = sorted(records, key=lambda record: record.time)
-    while True:
-        before = len(actor.proved)
-        for record in pending:
-            credential = minted(record)
-            if credential is not None and actor.did(record):
-                actor = actor.with_credential(credential)
-        if len(actor.proved) == before:
-            return actor
-
-
-def origin(actor: Actor, records: Iterable[Record], remote_ips: frozenset[str]) -> Actor:
-    """The actor with the credential that a temporary seed key came from.
-
-    The caller of AssumeRole may be the rightful user whose session was stolen afterwards. They count as the actor only where they
-    called from an address that the finding names; otherwise the link is suspected and nobody acts on it.
-    """
-    for record in records:
-        credential = minted(record)
-        parent = record.identity.access_key
-        if credential is None or credential.access_key not in actor.credentials or not parent:
-            continue
-        actor = actor.with_issue_time(credential.access_key, credential.issued)
-        link = Link.PROVED if record.source_ip in remote_ips else Link.SUSPECTED
-        how = f"it called {record.event_name} that gave {credential.access_key}, from {record.source_ip}"
-        kind = "role" if record.identity.type == "AssumedRole" else "user"
-        owner = record.identity.issuer_arn if kind == "role" else record.identity.name
-        actor = actor.with_credential(Credential(parent, owner, kind, link, how, record.event_id, record.account))
-    return actor
-
-
-def opened(actor: Actor, records: Iterable[Record], first_seen: datetime, remote_ips: frozenset[str]) -> Actor:
-    """The actor with the window set: from the finding's first sign, or the first call from one of its addresses.
-
-    Which addresses are the rightful owner's is told by who used the credential before.
-    """
-    used = [record for record in records if record.identity.access_key in actor.credentials]
-    since, reason = first_seen, "the finding's first sign"
-    for record in used:
-        if record.source_ip in remote_ips and record.time < since:
-            since, reason = record.time, f"the first call from {record.source_ip} with the compromised credential"
-    owners = frozenset(record.source_ip for record in used if record.time < since and record.source_ip) - remote_ips
-    return replace(actor, since=since, since_reason=reason, owner_addresses=owners)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return cast(Mapping[str, Any], value) if isinstance(value, Mapping) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+def program(user_agent: str) -> str:
+    """A user agent less what the same program may say otherwise the next time: features, operating system, configuration."""
+    return " ".join(_PASSING.sub(" ", user_agent).split())

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
-from incident.actor import Actor, Link
+from incident.actor import Actor, Credential, Link
 from incident.families import family_for_kind
 from incident.family import Unrestorable
 from incident.plan import Unplanned
@@ -128,8 +128,9 @@ class Amendments:
             actor = replace(actor, since=self.window.since, since_reason=_because(self.window, "set it"))
         rulings = {key: _ruling(word) for key, word in self.credentials.items()}
         actor = replace(actor, struck=self.struck, rulings=rulings)
-        for credential in [held for key, held in actor.credentials.items() if key in rulings]:
-            actor = actor.with_credential(credential)
+        for key, word in self.credentials.items():
+            held = actor.credentials.get(key) or (_named(key, word) if word.theirs else None)
+            actor = actor.with_credential(held) if held else actor
         return actor
 
     def settle(self, reversal: Reversal) -> Reversal:
@@ -162,6 +163,12 @@ class Amendments:
             else []
         )
         return (*chosen, *done, *ruled, *struck, *window)
+
+
+def _named(key: str, word: CredentialWord) -> Credential:
+    """A credential that only a responder knows of; whose it is, the records of its use tell."""
+    kind = "session" if key.startswith("ASIA") else "user"
+    return Credential(key, "", kind, Link.PROVED, "no record led to it", "", "")
 
 
 def _ruling(word: CredentialWord) -> tuple[Link, str]:

@@ -33,6 +33,8 @@ def wanted_settings(actor: Actor, now: datetime) -> dict[SettingKey, tuple[Value
     """The settings that stop every proved credential of the actor, and the credential that each one stops."""
     wanted: dict[SettingKey, tuple[Value, Credential]] = {}
     for credential in actor.proved:
+        if credential.kind in ("root", "service") or not credential.owner:
+            continue
         if credential.kind == "user":
             wanted[access_key(credential.account, credential.access_key, credential.owner)] = ("Inactive", credential)
             continue
@@ -51,6 +53,7 @@ def containment(
     """The steps that stop the actor from the state that was just read, and what they cannot stop."""
     steps: list[Step] = []
     unplanned = [_suspected(credential) for credential in actor.credentials.values() if credential.link is Link.SUSPECTED]
+    unplanned += [_beyond_us(credential) for credential in actor.proved if credential.kind == "root" or not credential.owner]
     for key, (value, credential) in wanted_settings(actor, now).items():
         found = live.get(key, Unread("it was not read"))
         outcome = _contained(key, value, credential, found)
@@ -121,9 +124,21 @@ def _suspected(credential: Credential) -> Unplanned:
     )
 
 
+def _beyond_us(credential: Credential) -> Unplanned:
+    """A credential that no policy and no call of ours stops."""
+    if credential.kind == "root":
+        why = "no policy binds the root user, and only they can change or delete their own credentials"
+        advice = "Page the account's owner: they must sign in, change the root password, and delete the root access keys."
+    else:
+        why, advice = "no record of its use shows whose it is", "Find its owner and deactivate it by hand."
+    return Unplanned(
+        status="beyond-us", what=f"stop {credential.access_key} in account {credential.account}", why=why, advice=advice
+    )
+
+
 def still_open(actor: Actor, live: Mapping[SettingKey, Observed | Unread | None], now: datetime) -> list[str]:
     """The proved credentials that a read does not show as stopped."""
-    open_keys: list[str] = []
+    open_keys = [credential.access_key for credential in actor.proved if credential.kind == "root" or not credential.owner]
     for key, (_, credential) in wanted_settings(actor, now).items():
         if not _stopped(key, live.get(key)):
             open_keys.append(credential.access_key)

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from incident.actor import Actor, Credential, Link, minted
+from incident.actor import Actor, Credential, Link
+from incident.attribution import minted
 from incident.ledger import Kind, Line
 from incident.plan import Phase, Plan
 from incident.record import Record, in_order

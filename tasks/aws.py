@@ -128,6 +128,26 @@ class Aws:
             asked = {name: value for name, value in parameters.items() if name not in tokens}
             parameters = asked | {name: value for name, value in given.items() if value}
 
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts to cover, our own first: those that the configuration names, and all active ones of the organization if it
+        says so.
+
+        Raises:
+            AwsError: the organization's accounts could not be listed.
+        """
+        named = self.config.accounts
+        if not self.config.organization:
+            return named
+        own = named[0] if named else str(self.call("", self.config.home_region, "sts", "GetCallerIdentity", {})["Account"])
+        pages = self.read_all(Scope(own, self.config.home_region), Read("organizations", "ListAccounts"))
+        active = [item["Id"] for page in pages for item in page["Accounts"] if item.get("State", item.get("Status")) == "ACTIVE"]
+        return tuple(dict.fromkeys((own, *named, *sorted(active))))
+
+    def act_for(self, incident: str) -> None:
+        """Let the sessions that are opened from here on carry an incident's name, so that CloudTrail shows for what we called."""
+        with self._lock:
+            self._session_name = f"countermand-{incident}"[:64]
+
     def regions(self, account: str) -> Regions:
         """The account's regions, enabled and not.
 
@@ -159,17 +179,24 @@ class Aws:
             return self._sessions[account]
 
     def _new_session(self, account: str) -> boto3.Session:
-        if not self.config.accounts or account in ("", self.config.accounts[0]):
+        if account in ("", self._own_account()):
             return boto3.Session()
         return self._assumed(account)
 
+    def _own_account(self) -> str:
+        """The account of our own credentials: the first that the configuration names, else what STS says."""
+        if self.config.accounts or not self.config.organization:
+            return self.config.accounts[0] if self.config.accounts else ""
+        return str(self.call("", self.config.home_region, "sts", "GetCallerIdentity", {})["Account"])
+
     def _assumed(self, account: str) -> boto3.Session:
         """A session in another account. The regional STS endpoint's tokens work in opt-in regions too."""
-        own = self.config.accounts[0]
+        own = self._own_account()
         parameters = {
             "RoleArn": f"arn:aws:iam::{account}:role/{self.config.role_name}",
             "RoleSessionName": self._session_name,
             **({"ExternalId": self.config.external_id} if self.config.external_id else {}),
+            **({"SourceIdentity": self._session_name} if self.config.source_identity else {}),
         }
         granted = self.call(own, self.config.home_region, "sts", "AssumeRole", parameters)["Credentials"]
         return boto3.Session(granted["AccessKeyId"], granted["SecretAccessKey"], granted["SessionToken"])

@@ -63,6 +63,10 @@ class AwsConfig(BaseModel):
 
     Attributes:
         accounts: the account ids to cover; the first is the one of the credentials themselves.
+        organization: cover every active account of the organization too; the credentials' account must be its management account or
+            a delegated administrator.
+        source_identity: name the incident as the source identity of our own sessions too; the role's trust must allow
+            `sts:SetSourceIdentity`.
         role_name: the role to assume in every other account.
         external_id: the external id of that role's trust policy.
         home_region: where global services are asked.
@@ -76,6 +80,8 @@ class AwsConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     accounts: tuple[str, ...] = ()
+    organization: bool = False
+    source_identity: bool = False
     role_name: str = "CountermandResponder"
     external_id: str = ""
     home_region: str = "us-east-1"

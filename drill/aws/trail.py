@@ -227,7 +227,18 @@ def _resources(record: Record) -> list[dict[str, str]]:
             name = (record.get("requestParameters") or {}).get(key)
             if name:
                 found[name] = f"AWS::IAM::{kind}"
+    if record["eventSource"] == "sts.amazonaws.com":
+        found.update(_session_resources(record))
     return [{"ResourceType": kind, "ResourceName": name} for name, kind in found.items()]
+
+
+def _session_resources(record: Record) -> dict[str, str]:
+    """A call that hands out a session lists the key that it gave and the role behind it among its resources."""
+    response = record.get("responseElements") or {}
+    key = (response.get("credentials") or {}).get("accessKeyId")
+    role = (record.get("requestParameters") or {}).get("roleArn")
+    named = {key: "AWS::IAM::AccessKey", role: "AWS::IAM::Role"}
+    return {name: kind for name, kind in named.items() if name}
 
 
 _ATTRIBUTES: dict[str, Callable[[Record], list[str]]] = {

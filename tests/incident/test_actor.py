@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from examples import ACCOUNT, NOON, record
 
-from incident.actor import Actor, Credential, Link, followed, minted, opened, origin
+from incident.actor import Actor, Credential, Link
+from incident.attribution import followed, minted, opened, origin
 
 STOLEN = "AKIAMALLORYEXAMPLE"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/Deploy"

@@ -11,8 +11,9 @@ from examples import ACCOUNT, NOON, record, setting
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident.actor import Actor, Credential, Link, followed
+from incident.actor import Actor, Credential, Link
 from incident.amendments import Amendments, Unclear, amendment, read_amendment
+from incident.attribution import followed
 from incident.plan import Unplanned
 from incident.planner import propose
 from incident.settings import UNKNOWN, Observed, Reversal, Source

@@ -11,7 +11,8 @@ from examples import ACCOUNT, NOON, plan, record, setting, step
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident.actor import Actor, Credential, Link, followed
+from incident.actor import Actor, Credential, Link
+from incident.attribution import followed
 from incident.ledger import GENESIS, Kind, Line, chained
 from incident.plan import Phase
 from incident.record import Record

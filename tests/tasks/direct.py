@@ -15,14 +15,15 @@ from drill.aws.range import Range
 from drill.scenario import Scenario
 from drill.stage import Stage
 from drill.verdict import Verdict, judge
-from incident.actor import Actor, Credential, Link, followed, opened
+from incident.actor import Actor
+from incident.attribution import followed, identified, named_by, origin, windowed
 from incident.approvals import Answer
 from incident.collection import resting_on_evidence, snapshot_steps
 from incident.config_items import open_questions, told, unanswered
 from incident.containment import containment, wanted_settings
 from incident.families import family_for_kind
 from incident.family import Scope
-from incident.finding import parse_finding
+from incident.finding import Finding, parse_finding
 from incident.investigation import Investigation, investigate
 from incident.plan import Plan
 from incident.planner import propose
@@ -144,12 +145,8 @@ def recorded(aws: Range) -> list[dict]:
 
 def _investigated(aws: Range, stage: Stage, scenario: Scenario, baseline) -> tuple[Investigation, Actor]:
     records = sorted((Record.parse(item) for item in recorded(aws)), key=lambda record: record.time)
-    principal = scenario.principals[scenario.finding.principal]
-    key = stage.happened.keys[scenario.finding.principal][0]
-    seed = Credential(key, principal.user, "user", Link.PROVED, "the finding names it", "", aws.account)
     finding = parse_finding(stage.finding().api)
-    stolen = opened(Actor({key: seed}, seed=key), records, finding.first_seen, frozenset(finding.remote_ips))
-    actor = followed(stolen, records)
+    actor = found_actor(finding, records)
     at, priors = baseline
 
     def swept_at(setting: SettingKey) -> datetime | None:
@@ -160,6 +157,18 @@ def _investigated(aws: Range, stage: Stage, scenario: Scenario, baseline) -> tup
     answers = ask_config(client(aws), open_questions(found.reversals)) if wanted else []
     items = [prior for answer in answers for prior in told(answer.items, wanted, answer.question.scope)]
     return investigate(records, [*priors, *items], actor, swept_at), actor
+
+
+def found_actor(finding: Finding, records: list[Record]) -> Actor:
+    """The actor, where every record is at hand and nothing need be asked for."""
+    seed = named_by(finding)
+    first = Actor({seed.access_key: seed}, seed=seed.access_key, addresses=frozenset(finding.remote_ips))
+    actor = identified(origin(first, records, first.addresses), records)
+    while True:
+        wider = followed(windowed(actor, first, finding.first_seen, records), records)
+        if wider == actor:
+            return actor
+        actor = wider
 
 
 def _volumes(reader: Aws, found: Investigation) -> dict:

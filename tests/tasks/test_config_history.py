@@ -12,7 +12,8 @@ from drill.scenario import load
 from drill.stage import Stage, range_config
 from flows.case import Case
 from flows.scope import _ask_config, investigation
-from incident.actor import Actor, Credential, Link, followed
+from incident.actor import Actor, Credential, Link
+from incident.attribution import followed
 from incident.config_items import Question
 from incident.family import Scope
 from incident.ledger import Kind

@@ -12,7 +12,8 @@ from attacks import ACCOUNT, NOON, SEED, Ledger, actor_of, attack, call, gives_s
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from incident.actor import Actor, Credential, Link, followed
+from incident.actor import Actor, Credential, Link
+from incident.attribution import followed
 from incident.report import report
 from incident.story import ActorGraph, Calls, Lane, Mark, Timeline, actor_graph, timeline
 from tasks import render

@@ -1,0 +1,104 @@
+"""Where the search for the actor begins: what a finding, or a responder who opened the incident, names."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from flows.inquiry import Inquiry
+from incident import services
+from incident.actor import Actor, Credential, Foothold, Link
+from incident.attribution import Question, is_address, named_by, used_by
+from incident.family import Scope
+from incident.finding import Finding, Named
+from incident.record import Record
+
+
+async def seeded(finding: Finding, inquiry: Inquiry) -> Actor:
+    """The actor as the finding names them: credentials, and principals that they command.
+
+    An instance that a finding names may do its own work too. Its sessions count as stolen where they were used from the finding's
+    address; whoever started it is suspected, for the finding does not say that it was started for this.
+    """
+    actor = Actor(addresses=frozenset(finding.remote_ips), since_reason="the finding's first sign")
+    seed = named_by(finding)
+    if seed is not None:
+        return replace(actor, credentials={seed.access_key: seed}, seed=seed.access_key)
+    if finding.instance is not None:
+        actor = await _of_instance(actor, finding, finding.instance.instance_id, inquiry)
+    if finding.named is not None:
+        actor = await _of_named(actor, finding, finding.named, inquiry)
+    return actor
+
+
+async def _of_instance(actor: Actor, finding: Finding, instance: str, inquiry: Inquiry) -> Actor:
+    place = Scope(finding.account, finding.region)
+    calls = await inquiry.ask([Question("Username", instance)])
+    for record in (one for one in calls if one.identity.access_key and one.identity.type == "AssumedRole"):
+        stolen = record.source_ip in finding.remote_ips
+        link = Link.PROVED if stolen else Link.SUSPECTED
+        how = f"the finding names instance {instance}, whose session this is, used from {record.source_ip}"
+        actor = actor.with_credential(used_by(record, link, how))
+    started = await inquiry.ask([Question("ResourceName", instance, place)])
+    for record in (one for one in started if one.operation == "ec2:RunInstances" and one.succeeded):
+        caller = await _caller(record, inquiry)
+        if caller.identity.access_key:
+            how = f"it started instance {instance}, which the finding names"
+            actor = actor.with_credential(used_by(caller, Link.SUSPECTED, how))
+    return actor
+
+
+async def _of_named(actor: Actor, finding: Finding, named: Named, inquiry: Inquiry) -> Actor:
+    how, account = f"{named.person} named it", finding.account
+    for key in named.access_keys:
+        kind = "session" if key.startswith("ASIA") else "user"
+        actor = actor.with_credential(Credential(key, "", kind, Link.PROVED, how, "", account))
+    since = finding.first_seen
+    holds = [*(("user", name, "") for name in named.users), *(("role", name, "") for name in named.roles)]
+    holds += [("session", "", instance) for instance in named.instances]
+    for kind, name, session in holds:
+        actor = actor.with_foothold(Foothold(kind, account, name, session, since, Link.PROVED, how, "", made=False))
+    actor = replace(actor, agents=named.agents, seed=named.access_keys[0] if named.access_keys else "")
+    return await _of_resources(actor, finding, named, inquiry)
+
+
+async def _of_resources(actor: Actor, finding: Finding, named: Named, inquiry: Inquiry) -> Actor:
+    """Whoever changed a named resource from the named time on; where nobody did, whoever made it."""
+    place = Scope(finding.account, finding.region)
+    for name in (*named.resources, *named.buckets, *named.records):
+        attribute = "EventId" if name in named.records else "ResourceName"
+        answered = await inquiry.ask([Question(attribute, name, place)])
+        for record in _culprits(answered, finding.first_seen, named):
+            caller = await _caller(record, inquiry)
+            if caller.identity.access_key:
+                how = f"{named.person} named {name}, which record {record.event_id} shows to be changed with it"
+                actor = _known_by(actor.with_credential(used_by(caller, Link.PROVED, how)), caller)
+    seed = actor.seed or next(iter(actor.credentials), "")
+    return replace(actor, seed=seed)
+
+
+def _culprits(records: Iterable[Record], since: datetime, named: Named) -> list[Record]:
+    changes = [record for record in records if not record.read_only and record.succeeded]
+    exact = [record for record in changes if record.event_id in named.records]
+    later = [record for record in changes if record.time >= since]
+    return exact or later or changes[:1]
+
+
+def _known_by(actor: Actor, record: Record) -> Actor:
+    """The actor with the address and the user agent of a call that a responder showed to be theirs."""
+    addresses = actor.addresses | ({record.source_ip} if is_address(record.source_ip) else set())
+    agent = glob.escape(record.user_agent)
+    agents = actor.agents if not agent or agent in actor.agents else (*actor.agents, agent)
+    return replace(actor, addresses=addresses, agents=agents)
+
+
+async def _caller(record: Record, inquiry: Inquiry) -> Record:
+    """Whoever let a service make a call: the stack's or the group's calls are asked for where the record is a service's."""
+    place = Scope(record.account, record.region)
+    if record.identity.invoked_by == services.AUTO_SCALING:
+        await inquiry.ask([Question("EventSource", services.AUTO_SCALING, place)])
+    elif record.identity.invoked_by == services.CLOUDFORMATION:
+        await inquiry.ask(Question("EventName", name, place) for name in services.STACK_CALLS)
+    return services.caller_behind(record, inquiry.records)
