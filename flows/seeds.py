@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -10,7 +9,7 @@ from datetime import datetime
 from flows.inquiry import Inquiry
 from incident import services
 from incident.actor import Actor, Credential, Foothold, Link
-from incident.attribution import Question, is_address, named_by, used_by
+from incident.attribution import Question, known_by, named_by, used_by
 from incident.family import Scope
 from incident.finding import Finding, Named
 from incident.record import Record
@@ -74,7 +73,7 @@ async def _of_resources(actor: Actor, finding: Finding, named: Named, inquiry: I
             caller = await _caller(record, inquiry)
             if caller.identity.access_key:
                 how = f"{named.person} named {name}, which record {record.event_id} shows to be changed with it"
-                actor = _known_by(actor.with_credential(used_by(caller, Link.PROVED, how)), caller)
+                actor = known_by(actor.with_credential(used_by(caller, Link.PROVED, how)), caller)
     seed = actor.seed or next(iter(actor.credentials), "")
     return replace(actor, seed=seed)
 
@@ -84,14 +83,6 @@ def _culprits(records: Iterable[Record], since: datetime, named: Named) -> list[
     exact = [record for record in changes if record.event_id in named.records]
     later = [record for record in changes if record.time >= since]
     return exact or later or changes[:1]
-
-
-def _known_by(actor: Actor, record: Record) -> Actor:
-    """The actor with the address and the user agent of a call that a responder showed to be theirs."""
-    addresses = actor.addresses | ({record.source_ip} if is_address(record.source_ip) else set())
-    agent = glob.escape(record.user_agent)
-    agents = actor.agents if not agent or agent in actor.agents else (*actor.agents, agent)
-    return replace(actor, addresses=addresses, agents=agents)
 
 
 async def _caller(record: Record, inquiry: Inquiry) -> Record:

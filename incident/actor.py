@@ -262,6 +262,9 @@ def _foothold(item: dict[str, Any]) -> Foothold:
 _PASSING = re.compile(r"(?:^|\s)(?:m|md|ua|os|lang|cfg|api|exec-env|app)/\S+")
 
 
+_RUN = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+
+
 def program(user_agent: str) -> str:
-    """A user agent less what the same program may say otherwise the next time: features, operating system, configuration."""
-    return " ".join(_PASSING.sub(" ", user_agent).split())
+    """A user agent less what the same program says otherwise the next time: features, operating system, the id of a run."""
+    return " ".join(_RUN.sub("*", _PASSING.sub(" ", user_agent)).split())

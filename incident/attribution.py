@@ -6,6 +6,7 @@ people are asked about it.
 
 from __future__ import annotations
 
+import glob
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -263,6 +264,14 @@ def named_by(finding: Finding) -> Credential | None:
     owners = {"role": f"arn:aws:iam::{finding.account}:role/{key.user_name}", "root": "root", "federated": ""}
     owner = owners.get(kind, key.user_name)
     return Credential(key.access_key_id, owner, kind, Link.PROVED, "the finding names it", "", finding.account)
+
+
+def known_by(actor: Actor, record: Record) -> Actor:
+    """The actor with the address and the user agent of a call that a responder showed to be theirs."""
+    addresses = actor.addresses | frozenset(filter(is_address, [record.source_ip]))
+    agent = glob.escape(record.user_agent)
+    agents = actor.agents if not agent or agent in actor.agents else (*actor.agents, agent)
+    return replace(actor, addresses=addresses, agents=agents)
 
 
 # --- where a credential came from, and when it was taken ------------------------------------------------------------------------

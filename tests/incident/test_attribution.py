@@ -295,6 +295,14 @@ def test_a_program_is_the_same_whatever_it_says_of_its_features():
     assert program(first) == program(second) == "Boto3/1.44.5 Botocore/1.44.5"
 
 
+def test_a_program_is_the_same_in_every_run():
+    run = "Terraform/1.1.2 run_{} exec/0.17"
+    first, second = (
+        program(run.format(one)) for one in ("2142a106-933f-4595-ad51-0ff5dfff60b7", "4277e8d8-8ab5-4267-a2da-439e2df93964")
+    )
+    assert first == second
+
+
 def test_a_service_and_the_console_are_nobodys_address():
     before = record("CreateVpc", at=-60, ip="AWS Internal")
     assert opened(seed(), [before], NOON, frozenset()).owner_addresses == frozenset()
