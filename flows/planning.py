@@ -92,6 +92,7 @@ async def plan_restoration(incident: str, look: int = 1) -> str:
         steps=steps,
         unplanned=said.left((*proposal.unplanned, *found.not_undone, *(evidence.unplanned if evidence else ()))),
         kept=found.kept,
+        doubts=found.doubts,
         chosen=said.in_words,
     )
     return _settle(case, RESTORE, look, plan)

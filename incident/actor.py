@@ -185,7 +185,7 @@ class Actor:
             return ""
         known = program(record.user_agent) in self.owner_programs
         if self.is_owners(record):
-            return "" if known else "from the owner's address, but with a program that they had not used before"
+            return "" if known else "with a program that the owner had not used before"
         return "with a program that the owner used before" if known else ""
 
     def with_credential(self, credential: Credential) -> Actor:
@@ -259,12 +259,15 @@ def _foothold(item: dict[str, Any]) -> Foothold:
     return replace(Foothold(**item), link=Link(item["link"]), since=datetime.fromisoformat(item["since"]))
 
 
-_PASSING = re.compile(r"(?:^|\s)(?:m|md|ua|os|lang|cfg|api|exec-env|app)/\S+")
-
-
+_PRODUCT = re.compile(r"(?<!\S)(?!(?:m|md|ua|os|lang|cfg|api|exec-env|app)/)[A-Za-z][\w.-]*/\S+")
 _RUN = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
 def program(user_agent: str) -> str:
-    """A user agent less what the same program says otherwise the next time: features, operating system, the id of a run."""
-    return " ".join(_RUN.sub("*", _PASSING.sub(" ", user_agent)).split())
+    """The products that a user agent names, with their versions: what the same program says of itself each time.
+
+    Remarks, features, the operating system and ids of a run change from call to call. A user agent that names no product is known
+    by all of its text.
+    """
+    products = _PRODUCT.findall(user_agent)
+    return " ".join(products) if products else _RUN.sub("*", " ".join(user_agent.split()))

@@ -27,6 +27,7 @@ class Investigation:
         refused: the actor's calls that AWS refused.
         others: what other people set, inside the window, on the resources that the actor touched; it stays.
         approved: the actor's writes that an approved change covers, each with its ticket; they stay too.
+        doubts: changes with a stolen credential that could be the other's, of owner and actor, in plain words.
     """
 
     reversals: tuple[Reversal, ...]
@@ -35,12 +36,18 @@ class Investigation:
     refused: tuple[Record, ...]
     others: tuple[Entry, ...] = ()
     approved: tuple[tuple[str, Entry], ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def kept(self) -> tuple[str, ...]:
         """Other people's work and approved work in plain words, one line a setting."""
         agreed = tuple(f"{_in_words(entry)}, approved change {ticket}" for ticket, entry in self.approved)
         return (*(_in_words(entry) for entry in self.others), *agreed)
+
+
+def _doubtful(record: Record, theirs: bool, doubt: str) -> str:
+    taken = "taken for the actor's" if theirs else "taken for the owner's"
+    return f"{record.event_name} in {record.region} at {record.time:%H:%M:%S}, record {record.event_id}: {taken}, but made {doubt}"
 
 
 def _in_words(entry: Entry) -> str:
@@ -81,12 +88,15 @@ def _investigated(
     changes: list[Record] = []
     refused: list[Record] = []
     not_undone: list[Unplanned] = []
+    doubts: list[str] = []
     for record in in_order(_once_each(records)):
         theirs = actor.did(record) and not record.read_only
         if not record.succeeded:
             refused.extend([record] if theirs else [])
             continue
         problem = _fold_in(fold, record)
+        if not record.read_only and (doubt := actor.doubt(record)):
+            doubts.append(_doubtful(record, theirs, doubt))
         if theirs:
             changes.append(record)
             if problem:
@@ -99,6 +109,7 @@ def _investigated(
         refused=tuple(refused),
         others=tuple(_by_others(fold, found, actor)),
         approved=tuple(_approved(fold, actor, ticket)),
+        doubts=tuple(doubts),
     )
 
 

@@ -105,6 +105,9 @@ def question(plan: Plan, asked: Asked, ui_url: str) -> tuple[str, Blocks]:
     if plan.unplanned:
         left = [f"• `{item.id}` {slack(item.what)}: {slack(item.why)}" for item in plan.unplanned[:6]]
         blocks.append(section(("*Not known, or left to people*\n" + "\n".join(left))[:_SECTION_LIMIT]))
+    if plan.doubts:
+        doubts = [f"• {slack(doubt)}" for doubt in plan.doubts[:6]] + [f"… {len(plan.doubts) - 6} more"][: len(plan.doubts) > 6]
+        blocks.append(section(("*Owner's or actor's?*\n" + "\n".join(doubts))[:_SECTION_LIMIT]))
     blocks.append(
         context(
             f"Plan `{plan.short_digest}` · answer by {asked.expires_at:%Y-%m-%d %H:%M} UTC · {asked.people} of the responders · "
@@ -138,6 +141,10 @@ def approval_form(plan: Plan, asked: Asked, problem: str = "") -> str:
         )
     if plan.unplanned:
         parts.append("**Not known, or left to people**\n\n" + "\n".join(_left(item) for item in plan.unplanned[:_SHOWN_STEPS]))
+    if plan.doubts:
+        parts.append(
+            "**Owner's or actor's?** Amend with `strike RECORD` or `window TIME`\n\n" + _bullets(plan.doubts[:_SHOWN_STEPS])
+        )
     if plan.chosen:
         parts.append("**What responders chose**\n\n" + _bullets(plan.chosen[:_SHOWN_STEPS]))
     if plan.kept:

@@ -30,12 +30,13 @@ class _Frozen(BaseModel):
 
 
 class PlannedLookup(_Frozen):
-    """A parameter read just before the call: the read, and the JMESPath of the value in its answer."""
+    """A parameter read just before the call: the read, and the JMESPath of the value, or of `each` value, in its answer."""
 
     service: str
     operation: str
     parameters: dict[str, Any]
     path: str
+    each: bool = False
 
 
 class PlannedCall(_Frozen):
@@ -55,6 +56,7 @@ class PlannedCall(_Frozen):
                 operation=lookup.read.operation,
                 parameters=dict(lookup.read.parameters),
                 path=lookup.path,
+                each=lookup.each,
             )
             for name, lookup in call.lookups.items()
         }
@@ -159,6 +161,7 @@ class Plan(_Frozen):
     steps: tuple[Step, ...]
     unplanned: tuple[Unplanned, ...] = ()
     kept: tuple[str, ...] = Field(default=(), description="other people's work on the same settings, left as it is")
+    doubts: tuple[str, ...] = Field(default=(), description="changes that could be the owner's or the actor's")
     chosen: tuple[str, ...] = Field(default=(), description="what responders chose or took care of themselves")
 
     @property

@@ -52,6 +52,7 @@ class Report:
     done: tuple[Done, ...]
     unplanned: tuple[dict[str, Any], ...]
     kept: tuple[str, ...]
+    doubts: tuple[str, ...]
     chosen: tuple[str, ...]
     regions: tuple[dict[str, Any], ...]
     decisions: tuple[dict[str, Any], ...]
@@ -93,6 +94,7 @@ def report(lines: Sequence[Line]) -> Report:
         done=tuple(_done(line, plans) for line in outcomes),
         unplanned=tuple(_unplanned(plans)),
         kept=tuple(dict.fromkeys(kept for plan in plans for kept in plan.kept)),
+        doubts=_doubts(plans),
         chosen=_chosen(lines),
         regions=tuple(coverage(lines)),
         decisions=tuple(dict(line.body) for line in lines if line.kind == Kind.DECISION),
@@ -143,6 +145,11 @@ def _unplanned(plans: Sequence[Plan]) -> Iterable[dict[str, Any]]:
         for item in plan.unplanned:
             seen[item.id] = {"id": item.id, **item.model_dump(mode="json")}
     return seen.values()
+
+
+def _doubts(plans: Sequence[Plan]) -> tuple[str, ...]:
+    """The doubts of the newest plan that has any: only the restoration's do."""
+    return next((plan.doubts for plan in reversed(plans) if plan.doubts), ())
 
 
 def _chosen(lines: Iterable[Line]) -> tuple[str, ...]:

@@ -296,11 +296,12 @@ def test_a_program_is_the_same_whatever_it_says_of_its_features():
 
 
 def test_a_program_is_the_same_in_every_run():
-    run = "Terraform/1.1.2 run_{} exec/0.17"
-    first, second = (
-        program(run.format(one)) for one in ("2142a106-933f-4595-ad51-0ff5dfff60b7", "4277e8d8-8ab5-4267-a2da-439e2df93964")
-    )
-    assert first == second
+    whole = "Terraform/1.1.2 (+https://example.org) aws-sdk-go/1.44 (go1.19) run_2142a106-933f-4595-ad51-0ff5dfff60b7 exec/0.17"
+    assert program(whole) == program("Terraform/1.1.2 aws-sdk-go/1.44 exec/0.17")
+
+
+def test_a_user_agent_that_names_no_product_is_known_by_its_text_without_the_run():
+    assert program("tool_2142a106-933f-4595-ad51-0ff5dfff60b7") == "tool_*"
 
 
 def test_a_service_and_the_console_are_nobodys_address():
