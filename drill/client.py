@@ -6,6 +6,7 @@ import json
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -57,7 +58,9 @@ class RangeClient:
         self._ask("POST", "clock", {"advance_seconds": seconds})
 
     def settings(self, **values: float) -> None:
-        """Change `delivery_lag` or `snapshot_seconds`, or switch the `config_recorder` or the `trail_files` on (1) or off (0)."""
+        """Change `delivery_lag`, `snapshot_seconds` or `call_delay`, or switch `config_recorder`, `trail_files` or `watch_traffic`
+        on (1) or off (0).
+        """
         self._ask("POST", "settings", dict(values))
 
     def calls(self, since: int = 0, refused: bool = False) -> list[dict[str, Any]]:
@@ -69,6 +72,15 @@ class RangeClient:
         """Every CloudTrail record, oldest first, delivered or not."""
         records: list[dict[str, Any]] = self._ask("GET", "records")
         return records
+
+    def keep_records(self, records: Sequence[dict[str, Any]]) -> None:
+        """Put records that are ready into the trail, as if their calls had been made."""
+        self._ask("POST", "records", {"records": list(records)})
+
+    def traffic(self) -> list[dict[str, Any]]:
+        """The calls that were served since `watch_traffic` was switched on, reads included, in the order of their answers."""
+        traffic: list[dict[str, Any]] = self._ask("GET", "traffic")
+        return traffic
 
     def deliver_trail_files(self) -> dict[str, Any]:
         """Deliver to S3 what is due: the bucket, and the keys of the files just written."""

@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import threading
+import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable
@@ -28,6 +29,7 @@ from drill.aws.recorder import Recorder
 from drill.aws.regions import Regions
 from drill.aws.sessions import Sessions
 from drill.aws.sts import TokenService
+from drill.aws.traffic import Traffic
 from drill.aws.trail import KEPT_READS, Trail, changes_something, make_record
 from drill.aws.trail_files import BUCKET, TrailFiles
 from drill.aws.wire import Answer, Call, Environ, parse_call, refusal, success
@@ -61,6 +63,7 @@ class Application:
         self.findings = Findings(clock)
         self.troubles = Troubles(config.seed)
         self.troubles.limit(Throttle("cloudtrail", "LookupEvents", config.lookup_rate, max(1.0, config.lookup_rate)))
+        self.traffic = Traffic()
         self.performed: list[dict[str, Any]] = []
         self.control: Callable[[Environ, bytes], Answer] | None = None
         self._gate = Gate(config, self.directory)
@@ -131,8 +134,10 @@ class Application:
         Raises:
             AwsError: The caller could not be authenticated, which leaves no record; or the answer got lost.
         """
+        started = time.monotonic()
         caller = self._gate.authenticate(call)
         with self._lock:
+            began = time.monotonic()
             members = self.auto_scaling.members(call, caller.account)
             try:
                 self.troubles.check(call, caller, "before")
@@ -146,6 +151,10 @@ class Application:
                 self.recorder.after(call, caller)
                 if members is not None:
                     self.auto_scaling.after(call, caller.account, members)
+            worked = time.monotonic() - began
+        if not caller.bootstrap:
+            self.traffic.pause()
+            self.traffic.note(call, caller.account, answer, started, worked)
         if answer.status < 300:
             self.troubles.check(call, caller, "after")
         return answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -15,11 +16,13 @@ from drill.aws.wire import Answer, Environ
 
 Json = Any
 Door = Callable[[dict[str, Any], dict[str, str]], Json]
-_SETTINGS = ("delivery_lag", "snapshot_seconds", "config_recorder", "trail_files")
+_SETTINGS = ("delivery_lag", "snapshot_seconds", "config_recorder", "trail_files", "call_delay", "watch_traffic")
+# What the trail files a record by, and what LookupEvents chooses by.
+_NEEDED = ("eventID", "eventName", "eventSource", "eventTime", "awsRegion", "recipientAccountId", "userIdentity", "readOnly")
 
 
 class Control:
-    """Health, clock, calls, records, trail files, findings, sessions, faults, dump and reset."""
+    """Health, clock, calls, traffic, records, trail files, findings, sessions, faults, dump and reset."""
 
     def __init__(self, app: Application, reset: Callable[[], None], dump: Callable[[], Json]) -> None:
         self._app = app
@@ -30,7 +33,9 @@ class Control:
             ("POST", "clock"): self._clock,
             ("POST", "settings"): self._settings,
             ("GET", "calls"): self._calls,
+            ("GET", "traffic"): lambda body, query: self._app.traffic.seen(),
             ("GET", "records"): self._records,
+            ("POST", "records"): self._keep_records,
             ("POST", "trail-files"): self._trail_files,
             ("POST", "finding"): self._finding,
             ("POST", "session"): self._session,
@@ -78,6 +83,10 @@ class Control:
             self._app.recorder.switch(bool(body["config_recorder"]))
         if "trail_files" in body:
             self._app.trail_files.switch(bool(body["trail_files"]))
+        if "call_delay" in body:
+            self._app.traffic.delay = float(body["call_delay"])
+        if "watch_traffic" in body:
+            self._app.traffic.watch(bool(body["watch_traffic"]))
         return body
 
     def _calls(self, body: dict[str, Any], query: dict[str, str]) -> Json:
@@ -89,6 +98,17 @@ class Control:
 
     def _records(self, body: dict[str, Any], query: dict[str, str]) -> Json:
         return self._app.trail.records()
+
+    def _keep_records(self, body: dict[str, Any], query: dict[str, str]) -> Json:
+        """File records that are ready, as if their calls had been made at the times that they tell."""
+        records = body.get("records", [])
+        for record in records:
+            missing = [key for key in _NEEDED if key not in record]
+            if missing:
+                raise ValueError(f"record {record.get('eventID', 'without an id')} has no {missing[0]}; give each the whole record")
+        for record in records:
+            self._app.trail.keep(record, datetime.fromisoformat(record["eventTime"]).timestamp())
+        return {"records": len(records)}
 
     def _trail_files(self, body: dict[str, Any], query: dict[str, str]) -> Json:
         """Deliver what is due."""
