@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: setup demo test test-fast bench nightly lint format lock pictures clean
+.PHONY: setup demo test test-fast bench mutation nightly lint format lock pictures clean
 
 setup: $(STAMP)
 
@@ -39,6 +39,10 @@ nightly: setup
 bench: setup
 	@$(BIN)/python bench/settings.py
 
+# Changes the engine in one place at a time and looks whether its tests notice; some minutes.
+mutation: setup
+	@$(BIN)/python bench/mutation.py $(PYTEST_WORKERS)
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -58,4 +62,4 @@ lock: setup
 		--no-annotate pyproject.toml --group dev --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-artifacts
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache test-artifacts mutants
