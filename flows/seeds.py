@@ -64,16 +64,24 @@ async def _of_named(actor: Actor, finding: Finding, named: Named, inquiry: Inqui
 
 
 async def _of_resources(actor: Actor, finding: Finding, named: Named, inquiry: Inquiry) -> Actor:
-    """Whoever changed a named resource from the named time on; where nobody did, whoever made it."""
+    """Whoever changed a named resource from the named time on; where nobody did, whoever made it.
+
+    A named record convicts its caller. A named resource does so only where all its changes were made with one credential.
+    """
     place = Scope(finding.account, finding.region)
     for name in (*named.resources, *named.buckets, *named.records):
         attribute = "EventId" if name in named.records else "ResourceName"
         answered = await inquiry.ask([Question(attribute, name, place)])
-        for record in _culprits(answered, finding.first_seen, named):
-            caller = await _caller(record, inquiry)
+        changes = _culprits(answered, finding.first_seen, named)
+        callers = {record.event_id: await _caller(record, inquiry) for record in changes}
+        sure = name in named.records or len({caller.identity.access_key for caller in callers.values()}) == 1
+        for record in changes:
+            caller = callers[record.event_id]
+            how = f"{named.person} named {name}, which record {record.event_id} shows to be changed with it"
             if caller.identity.access_key:
-                how = f"{named.person} named {name}, which record {record.event_id} shows to be changed with it"
-                actor = known_by(actor.with_credential(used_by(caller, Link.PROVED, how)), caller)
+                actor = actor.with_credential(used_by(caller, Link.PROVED if sure else Link.SUSPECTED, how))
+            if sure:
+                actor = known_by(actor, caller)
     seed = actor.seed or next(iter(actor.credentials), "")
     return replace(actor, seed=seed)
 

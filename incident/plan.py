@@ -166,8 +166,8 @@ class Plan(_Frozen):
 
     @property
     def to_settle(self) -> frozenset[str]:
-        """Ids of what a person can settle by choosing a value."""
-        return frozenset(item.id for item in self.unplanned if item.status in ("conflict", "needs-prior-state"))
+        """Ids of what a person can settle: by choosing a value, or by ruling on a credential."""
+        return frozenset(item.id for item in self.unplanned if item.status in ("conflict", "needs-prior-state", "suspected"))
 
     @property
     def digest(self) -> str:

@@ -154,11 +154,10 @@ class Exercise:
         parts.stage.attack()
         attacked = parts.aws.dump()
         self._say(f"The attack is over: {len(self.scenario.attack)} steps")
-        event = parts.stage.finding().envelope
-        incident = incident_id(parse_finding(event))
+        incident, deliver = self._delivery(parts)
         people = self._people(incident, parts)
         accepted = time.monotonic()
-        self._post(parts, event, incident)
+        deliver(people)
         seconds = self._follow(incident, parts, accepted)
         people.stop()
         after = parts.aws.dump()
@@ -168,6 +167,12 @@ class Exercise:
         if self.json_out is not None:
             self.json_out.write_text(json.dumps(verdict, indent=1, default=str))
         return verdict
+
+    def _delivery(self, parts: Parts) -> tuple[str, Callable[[ScriptedResponders], None]]:
+        """The incident, and what opens it once its responders are there."""
+        event = parts.stage.finding().envelope
+        incident = incident_id(parse_finding(event))
+        return incident, lambda people: self._post(parts, event, incident)
 
     def _post(self, parts: Parts, event: dict[str, Any], incident: str) -> None:
         """Deliver the finding as EventBridge does."""
