@@ -68,6 +68,7 @@ class Aws:
     def __init__(self, config: AwsConfig, session_name: str = "countermand") -> None:
         self.config = config
         self._session_name = session_name[:64]
+        self._own = ""
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._sessions: dict[str, boto3.Session] = {}
         self._lock = threading.RLock()
@@ -138,7 +139,7 @@ class Aws:
         named = self.config.accounts
         if not self.config.organization:
             return named
-        own = named[0] if named else str(self.call("", self.config.home_region, "sts", "GetCallerIdentity", {})["Account"])
+        own = self._own_account()
         pages = self.read_all(Scope(own, self.config.home_region), Read("organizations", "ListAccounts"))
         active = [item["Id"] for page in pages for item in page["Accounts"] if item.get("State", item.get("Status")) == "ACTIVE"]
         return tuple(dict.fromkeys((own, *named, *sorted(active))))
@@ -179,15 +180,17 @@ class Aws:
             return self._sessions[account]
 
     def _new_session(self, account: str) -> boto3.Session:
-        if account in ("", self._own_account()):
+        if account == "" or account == self._own_account():
             return boto3.Session()
         return self._assumed(account)
 
     def _own_account(self) -> str:
         """The account of our own credentials: the first that the configuration names, else what STS says."""
-        if self.config.accounts or not self.config.organization:
-            return self.config.accounts[0] if self.config.accounts else ""
-        return str(self.call("", self.config.home_region, "sts", "GetCallerIdentity", {})["Account"])
+        if self.config.accounts:
+            return self.config.accounts[0]
+        if not self._own:
+            self._own = str(self.call("", self.config.home_region, "sts", "GetCallerIdentity", {})["Account"])
+        return self._own
 
     def _assumed(self, account: str) -> boto3.Session:
         """A session in another account. The regional STS endpoint's tokens work in opt-in regions too."""
