@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -59,7 +60,9 @@ async def _of_named(actor: Actor, finding: Finding, named: Named, inquiry: Inqui
     holds += [("session", "", instance) for instance in named.instances]
     for kind, name, session in holds:
         actor = actor.with_foothold(Foothold(kind, account, name, session, since, Link.PROVED, how, "", made=False))
-    actor = replace(actor, agents=named.agents, seed=named.access_keys[0] if named.access_keys else "")
+    # Only the star is a pattern: user agents have brackets of their own.
+    agents = tuple(glob.escape(agent).replace("[*]", "*") for agent in named.agents)
+    actor = replace(actor, agents=agents, seed=named.access_keys[0] if named.access_keys else "")
     return await _of_resources(actor, finding, named, inquiry)
 
 
