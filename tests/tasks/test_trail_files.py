@@ -277,6 +277,7 @@ DAY = timedelta(days=1)
         (gzip.compress(b"[]"), "does not begin with"),
         (b"", "does not begin with"),
     ],
+    ids=["no gzip", "cut packing", "cut text", "no JSON", "no UTF-8", "too deep", "no object", "empty"],
 )
 @pytest.mark.parametrize(("attribute", "value"), [("ReadOnly", "false"), ("AccessKeyId", "AKIAMALLORY")])
 def test_a_file_that_cannot_be_read_is_named_and_hides_no_other(bucket, body, why, attribute, value):
