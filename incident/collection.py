@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from incident.families import family_for_kind
 from incident.family import Unrestorable
 from incident.plan import Phase, Plan, PlannedCall, Step, step_id
+from incident.resources.auto_scaling import GROUP
 from incident.resources.compute import INSTANCE
 from incident.resources.evidence import COMPLETED, key_for
 from incident.settings import SettingKey
@@ -37,11 +38,19 @@ def _snapshots(incident: str, instance: SettingKey, volumes: tuple[str, ...]) ->
 
 
 def resting_on_evidence(steps: tuple[Step, ...], evidence: Plan) -> tuple[Step, ...]:
-    """The steps, each deletion of an instance resting on the snapshots that were taken of it."""
+    """The steps, each deletion of an instance resting on the snapshots that were taken of it.
+
+    A group takes its instances along, and a step does not say which: it rests on all that were taken where it is.
+    """
     taken = {(step.account, step.region, step.key.resource): step.id for step in evidence.steps}
-    return tuple(
-        step.model_copy(update={"evidence": (taken[where],)})
-        if step.key.kind == INSTANCE and (where := (step.account, step.region, step.key.resource)) in taken
-        else step
-        for step in steps
-    )
+    return tuple(step.model_copy(update={"evidence": rests}) if (rests := _rests_on(step, taken)) else step for step in steps)
+
+
+def _rests_on(step: Step, taken: Mapping[tuple[str, str, str], str]) -> tuple[str, ...]:
+    if step.leaves is not None:
+        return ()
+    if step.key.kind == GROUP:
+        return tuple(item for where, item in taken.items() if where[:2] == (step.account, step.region))
+    if step.key.kind == INSTANCE and (step.account, step.region, step.key.resource) in taken:
+        return (taken[step.account, step.region, step.key.resource],)
+    return ()

@@ -5,8 +5,24 @@ from __future__ import annotations
 from incident.family import Family
 from incident.network import registry as network
 from incident.resources import compute, evidence, identity
+from incident.resources.auto_scaling import AUTO_SCALING_GROUPS
+from incident.resources.group import GROUPS
+from incident.resources.instance_profile import ASSOCIATIONS, INSTANCE_PROFILES
+from incident.resources.launch_template import LAUNCH_TEMPLATES
+from incident.resources.role import ROLES
 
-FAMILIES: tuple[Family, ...] = (*network.FAMILIES, *compute.FAMILIES, *identity.FAMILIES, *evidence.FAMILIES)
+FAMILIES: tuple[Family, ...] = (
+    *network.FAMILIES,
+    *compute.FAMILIES,
+    *identity.FAMILIES,
+    ROLES,
+    GROUPS,
+    INSTANCE_PROFILES,
+    ASSOCIATIONS,
+    LAUNCH_TEMPLATES,
+    AUTO_SCALING_GROUPS,
+    *evidence.FAMILIES,
+)
 
 _BY_EVENT = {event: family for family in FAMILIES for event in family.events}
 _BY_KIND = {kind: family for family in FAMILIES for kind in family.kinds}

@@ -26,10 +26,14 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A parameter that only the moment of the call knows: `read` it and take what the JMESPath `path` finds in the answer."""
+    """A parameter that only the moment of the call knows: `read` it and take what the JMESPath `path` finds in the answer.
+
+    With `each`, the path finds a list on every page of the answer, and the call is made once for each element, if there are any.
+    """
 
     read: Read
     path: str
+    each: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class Family:
         rank: a kind's place in a teardown, which runs in rising order; creation runs in falling order.
         implies: what AWS makes along with a resource, as the settings it has from its first moment.
         details: further reads for one listed resource, where no read lists them for all.
+        place: where a change from one value to another stands among those of its rank, the lower first.
         home_only: its service is global and answers the same in every region, so that only the home region asks it.
     """
 
@@ -108,4 +113,5 @@ class Family:
     rank: Mapping[str, int] = field(default_factory=dict[str, int])
     implies: Callable[[SettingKey, Value], Iterable[tuple[SettingKey, Value]]] = lambda key, value: ()
     details: Callable[[SettingKey], Iterable[Read]] = lambda key: ()
+    place: Callable[[SettingKey, Value, Value], int] = lambda key, found, wanted: 0
     home_only: bool = False

@@ -6,9 +6,19 @@ from dataclasses import dataclass
 
 from incident.plan import Plan, Step
 from incident.policy import Policy, matches
-from incident.resources.identity import ACCESS_KEY, ATTACHED_USER_POLICY, LOGIN_PROFILE, ROLE_POLICY, USER, USER_POLICY
+from incident.resources.identity import (
+    ACCESS_KEY,
+    ATTACHED_USER_POLICY,
+    LOGIN_PROFILE,
+    MEMBERSHIP,
+    ROLE_POLICY,
+    USER,
+    USER_POLICY,
+)
+from incident.resources.role import ATTACHED_ROLE_POLICY, ROLE, TRUST
 
-_USER_KINDS = frozenset({USER, USER_POLICY, ATTACHED_USER_POLICY, LOGIN_PROFILE})
+_USER_KINDS = frozenset({USER, USER_POLICY, ATTACHED_USER_POLICY, LOGIN_PROFILE, MEMBERSHIP})
+_ROLE_KINDS = frozenset({ROLE, TRUST, ROLE_POLICY, ATTACHED_ROLE_POLICY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,6 @@ def _principal(step: Step) -> str:
         return f"arn:aws:iam::{step.account}:user/{step.key.name}"
     if step.key.kind in _USER_KINDS:
         return f"arn:aws:iam::{step.account}:user/{step.key.resource}"
-    if step.key.kind == ROLE_POLICY:
+    if step.key.kind in _ROLE_KINDS:
         return f"arn:aws:iam::{step.account}:role/{step.key.resource}"
     return ""

@@ -55,8 +55,11 @@ def _proposed(reversals: Iterable[Reversal], live: Live) -> Proposal:
         key = reversal.key
         if _lives_in(key, doomed) or (key in implied and same(implied[key], reversal.target)):
             continue
-        # What hung on a deleted resource went with it, whatever a read of its old id still shows.
-        found = None if _lives_in(key, recreated) else live.get(key, Unread("it was not read"))
+        found = live.get(key, Unread("it was not read"))
+        if _lives_in(key, recreated):
+            # What hung on a deleted resource went with it, whatever a read of its old id shows; AWS gives the new one its own.
+            found = Observed(key, implied[key]) if key in implied else None
+            reversal = replace(reversal, written=implied[key]) if key in implied else reversal
         outcome = _planned(_with_its_maker(reversal, makings), found)
         if isinstance(outcome, Step):
             steps.append(outcome)
@@ -313,18 +316,19 @@ def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
 _PHASES = {phase: place for place, phase in enumerate(Phase)}
 
 
-def _urgency(step: Step) -> tuple[bool, int, int, str]:
-    rank = family_for_kind(step.key.kind).rank.get(step.key.kind, 0)
+def _urgency(step: Step) -> tuple[bool, int, int, int, str]:
+    family = family_for_kind(step.key.kind)
+    rank, place = family.rank.get(step.key.kind, 0), family.place(step.key, step.expects, step.leaves)
     # A way that is a resource of its own, such as a gateway, lets go only when what uses it is gone.
     hurried = step.closes_exposure and step.key.name != ""
-    return (not hurried, _PHASES[step.phase], rank if step.leaves is None else -rank, step.id)
+    return (not hurried, _PHASES[step.phase], rank if step.leaves is None else -rank, place, step.id)
 
 
 def _with_needs(steps: list[Step]) -> list[Step]:
     """Each step with the steps it must follow: a deletion follows every step that lets go of the resource."""
     before = {step.id: names_in([step.expects, *step.key[2:]]) for step in steps}
     wanted = {step.id: names_in([step.leaves, *step.key[2:]]) for step in steps}
-    deletions = _by_name((step.key.resource, step) for step in steps if step.leaves is None and step.key.name == "")
+    deletions = _by_name((_word_for(step.key), step) for step in steps if step.leaves is None)
     creations = _by_name((step.replaces, step) for step in steps if step.replaces)
     needs: dict[str, set[str]] = {step.id: set(step.after) for step in steps}
     for step in steps:
@@ -335,6 +339,11 @@ def _with_needs(steps: list[Step]) -> list[Step]:
             if creation is not step and _comes_later(step, creation, wanted):
                 needs[step.id].add(creation.id)
     return [step.model_copy(update={"after": tuple(sorted(needs[step.id]))}) if needs[step.id] else step for step in steps]
+
+
+def _word_for(key: SettingKey) -> str:
+    """The word by which the values of other settings name a resource, or a part of one such as a template's version."""
+    return f"{key.resource}/{key.name}" if key.name else key.resource
 
 
 def _by_name(named: Iterable[tuple[str, Step]]) -> dict[str, list[Step]]:

@@ -17,8 +17,9 @@ from typing import Any
 import jmespath
 
 from incident.families import family_for_kind
+from incident.family import Read, Scope
 from incident.ledger import Kind, Line
-from incident.plan import Phase, Plan, PlannedCall, Step
+from incident.plan import Phase, Plan, PlannedCall, PlannedLookup, Step
 from incident.planner import Unread, brief
 from incident.settings import Value, same
 from tasks.approvals import Approvals
@@ -140,11 +141,30 @@ class Executor:
         return "", new_id
 
     def _call(self, step: Step, call: PlannedCall) -> dict[str, Any]:
+        """Make a call, once for each of what a lookup finds; the last answer."""
         parameters = _marked(call, step)
+        rounds: list[dict[str, Any]] = [{}]
         for name, lookup in call.lookups.items():
-            shown = self._aws.call(step.account, step.region, lookup.service, lookup.operation, lookup.parameters)
-            parameters[name] = jmespath.search(lookup.path, shown)
-        return self._aws.call(step.account, step.region, call.service, call.operation, parameters)
+            if lookup.each:
+                rounds = [{name: value} for value in self._each(step, lookup)]
+            else:
+                shown = self._aws.call(step.account, step.region, lookup.service, lookup.operation, lookup.parameters)
+                parameters[name] = jmespath.search(lookup.path, shown)
+        answer: dict[str, Any] = {}
+        for found in rounds:
+            answer = self._aws.call(step.account, step.region, call.service, call.operation, parameters | found)
+        return answer
+
+    def _each(self, step: Step, lookup: PlannedLookup) -> list[Any]:
+        """Everything that a lookup finds just now; nothing, where what it asks for is not there."""
+        read = Read(lookup.service, lookup.operation, lookup.parameters)
+        try:
+            pages = list(self._aws.read_all(Scope(step.account, step.region), read))
+        except AwsError as error:
+            if error.code in family_for_kind(step.key.kind).absent_codes:
+                return []
+            raise
+        return [value for page in pages for value in jmespath.search(lookup.path, page) or () if value is not None]
 
     def _confirm(self, step: Step, problem: str, new_id: str) -> Outcome:
         """Read until the setting shows what the step leaves; a call's success is what a later read shows."""

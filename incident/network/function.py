@@ -1,7 +1,9 @@
-"""Functions: the subnets and groups with which one stands in a VPC, none if it stands outside, and who may call it.
+"""Functions: their existence, the subnets and groups with which one stands in a VPC or none outside, and who may call it.
 
 CloudTrail ends the event's name in the version of the API. An update may carry more than the VPC; each further member is a setting
-whose values are not known, so that it is shown to people and never lost from sight.
+whose values are not known, so that it is shown to people and never lost from sight. No record carries a function's code: what was
+deleted or overwritten is deployed again by its owner.
+https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html
 """
 
@@ -16,12 +18,15 @@ from incident.network.function_access import LAMBDA
 from incident.network.kinds import Event, Kind, always_there, family, immutable, seen
 from incident.network.values import identifiers, mapping, structures, text
 from incident.record import JsonObject
-from incident.settings import UNKNOWN, Observed, SettingKey, Value, Write
+from incident.settings import UNKNOWN, Observed, SettingKey, Unknown, Value, Write
 
 FUNCTION = "function"
 ATTRIBUTE = "function-attribute"
+CODE = "function-code"
 
 _VPC = "VpcConfig"
+_EARLIER_CODE = {"CodeSha256": "that of the code before"}
+_GOES = "its code goes with it: keep a copy (GetFunction links to it) where it is evidence"
 _HOW = frozenset({"FunctionName", "RevisionId"})
 _NEEDED = ("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs")
 
@@ -39,10 +44,39 @@ def _update(event: Event) -> Iterator[Write]:
             yield Write(event.key(ATTRIBUTE, function, name), _vpc(value) if name == _VPC else UNKNOWN)
 
 
+def _create(event: Event) -> Iterator[Write]:
+    function = event.answered("FunctionName") or event.requested("FunctionName")
+    yield Write(event.key(FUNCTION, function), {"FunctionArn": event.answered("FunctionArn")}, before=None)
+    yield Write(event.key(ATTRIBUTE, function, _VPC), _vpc(event.response.get(_VPC) or event.request.get(_VPC)), before=None)
+    if event.answered("CodeSha256"):
+        yield Write(event.key(CODE, function, "code"), _code(event.response), before=None)
+
+
+def _delete(event: Event) -> Iterator[Write]:
+    function, version = access.named(event.requested("FunctionName"))
+    if version or event.requested("Qualifier"):
+        raise ValueError("a version of a function, whose alias or caller may have none now")
+    yield Write(event.key(FUNCTION, function), None)
+
+
+def _update_code(event: Event) -> Iterator[Write]:
+    """That the code was overwritten is certain, though no record tells by what or what it was."""
+    function = event.answered("FunctionName") or access.named(event.requested("FunctionName"))[0]
+    key = event.key(CODE, function, "code")
+    known = event.value(key)
+    earlier = _EARLIER_CODE if known is None or isinstance(known, Unknown) else known
+    yield Write(key, _code(event.response) if event.answered("CodeSha256") else UNKNOWN, before=earlier)
+
+
+def _code(told: JsonObject) -> dict[str, str]:
+    return {"CodeSha256": text(told.get("CodeSha256"))}
+
+
 def _shown(scope: Scope, function: JsonObject) -> Iterator[Observed]:
     name, settled = text(function.get("FunctionName")), text(function.get("LastUpdateStatus")) != "InProgress"
     yield seen(scope, FUNCTION, name, {"FunctionArn": text(function.get("FunctionArn"))})
     yield seen(scope, ATTRIBUTE, name, _vpc(function.get(_VPC)), _VPC, settled=settled)
+    yield seen(scope, CODE, name, _code(function), "code", settled=settled)
 
 
 def _observe_all(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
@@ -59,6 +93,24 @@ def _read(key: SettingKey) -> Read:
     return LAMBDA.read("GetFunctionConfiguration", FunctionName=key.resource)
 
 
+def _change_function(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
+    if wanted is None:
+        return LAMBDA.call("DeleteFunction", {"FunctionName": key.resource}, irreversible=_GOES)
+    if live is None:
+        advice = "Deploy it again from its source; then plan again, for who may call it and where it stands."
+        return Unrestorable("a deleted function's code is in no record", advice)
+    return immutable(key.resource)
+
+
+def _change_code(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
+    if wanted is None:
+        return always_there("the code of a function")
+    advice = (
+        "Deploy it again from its source, or from a published version of it: ListVersionsByFunction shows the CodeSha256 of each."
+    )
+    return Unrestorable("no record carries the code that a function had", advice)
+
+
 def _change(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
     if wanted is None:
         return always_there(key.name)
@@ -68,12 +120,16 @@ def _change(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
 
 
 FUNCTIONS = family(
-    Kind(FUNCTION, 60, _read, lambda key, live, wanted: immutable(key.resource), details=access.details),
+    Kind(FUNCTION, 60, _read, _change_function, details=access.details),
     Kind(ATTRIBUTE, 10, _read, _change, part_of=FUNCTION),
+    Kind(CODE, 10, _read, _change_code, part_of=FUNCTION),
     *access.KINDS,
     service=LAMBDA.source,
     readers={
-        **{f"UpdateFunctionConfiguration{version}": _update for version in ("", "20150331", "20150331v2")},
+        **access.versioned("CreateFunction", _create, "20141111", "20150331"),
+        **access.versioned("DeleteFunction", _delete, "20141111", "20150331"),
+        **access.versioned("UpdateFunctionCode", _update_code, "20141111", "20150331", "20150331v2"),
+        **access.versioned("UpdateFunctionConfiguration", _update, "20150331", "20150331v2"),
         **access.READERS,
     },
     observers={"ListFunctions": _observe_all, "GetFunctionConfiguration": _observe_one, **access.OBSERVERS},

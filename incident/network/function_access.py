@@ -114,16 +114,16 @@ def _delete_url(event: Event) -> Iterator[Write]:
     yield Write(_url_key(event), None)
 
 
-def _versioned(name: str, reader: Reader, *versions: str) -> dict[str, Reader]:
+def versioned(name: str, reader: Reader, *versions: str) -> dict[str, Reader]:
     return {f"{name}{version}": reader for version in ("", *versions)}
 
 
 READERS: dict[str, Reader] = {
-    **_versioned("AddPermission", _add, "20150331", "20150331v2"),
-    **_versioned("RemovePermission", _remove, "20150331", "20150331v2"),
-    **_versioned("CreateFunctionUrlConfig", _create_url, "20211031"),
-    **_versioned("UpdateFunctionUrlConfig", _update_url, "20211031"),
-    **_versioned("DeleteFunctionUrlConfig", _delete_url, "20211031"),
+    **versioned("AddPermission", _add, "20150331", "20150331v2"),
+    **versioned("RemovePermission", _remove, "20150331", "20150331v2"),
+    **versioned("CreateFunctionUrlConfig", _create_url, "20211031"),
+    **versioned("UpdateFunctionUrlConfig", _update_url, "20211031"),
+    **versioned("DeleteFunctionUrlConfig", _delete_url, "20211031"),
 }
 
 

@@ -93,6 +93,7 @@ class Kind:
     opens: Callable[[SettingKey, Value], bool] = lambda key, value: False
     implies: Callable[[SettingKey, Value], Iterable[tuple[SettingKey, Value]]] = lambda key, value: ()
     details: Callable[[SettingKey], Iterable[Read]] = lambda key: ()
+    place: Callable[[SettingKey, Value, Value], int] = lambda key, found, wanted: 0
 
 
 def family(
@@ -131,6 +132,7 @@ def family(
         implies=lambda key, value: by_name[key.kind].implies(key, value) if value is not None else (),
         # A read may show settings of other families as well, which have no further reads here.
         details=lambda key: by_name[key.kind].details(key) if key.kind in by_name else (),
+        place=lambda key, found, wanted: by_name[key.kind].place(key, found, wanted),
         home_only=home_only,
     )
 

@@ -210,7 +210,7 @@ SERVICES_A_TO_L = (
         "lambda",
         "functions, their VPC and exposure",
         pairs="AddPermission CreateFunction CreateFunctionUrlConfig RemovePermission",
-        overwrites="DeleteFunctionUrlConfig UpdateFunctionConfiguration UpdateFunctionUrlConfig",
+        overwrites="DeleteFunctionUrlConfig UpdateFunctionCode UpdateFunctionConfiguration UpdateFunctionUrlConfig",
         lost="DeleteFunction",
     ),
     Group(

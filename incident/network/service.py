@@ -27,8 +27,9 @@ class Service:
         permissions: tuple[str, ...] = (),
         creates: str = "",
         loses: str = "",
+        irreversible: str = "",
         lookups: Mapping[str, Lookup] | None = None,
     ) -> tuple[Call]:
         """A change of one call; its permission has the operation's name, `permissions` are needed as well."""
         needed = (f"{self.source}:{operation}", *permissions)
-        return (Call(self.client, operation, dict(parameters), needed, creates, loses, lookups=lookups or {}),)
+        return (Call(self.client, operation, dict(parameters), needed, creates, loses, irreversible, lookups or {}),)

@@ -1,216 +1,273 @@
-"""Access keys, users and their policies, and the policies by which containment cuts sessions off.
+"""Users: their access keys, passwords, groups and policies, and the policies by which containment cuts sessions off.
 
-IAM is global: its settings stand in the region `global`, and its records appear in us-east-1.
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from typing import Any
-from urllib.parse import unquote
+from collections.abc import Iterator
 
-from incident.family import Call, Change, Family, Read, Scope, Unrestorable
-from incident.record import Record
-from incident.settings import UNKNOWN, Known, Observed, SettingKey, Value, Write
+from incident.family import Call, Change, Read, Scope, Unrestorable
+from incident.network.kinds import Event, Kind, always_there, family, immutable
+from incident.network.values import mapping, structures, text
+from incident.record import JsonObject
+from incident.resources.iam import (
+    EVERYTHING,
+    GLOBAL,
+    IAM,
+    NO_SUCH,
+    POLICY_RANK,
+    Policies,
+    compact,
+    deleted,
+    holders,
+    key,
+    path,
+    shown,
+    taking_away,
+)
+from incident.resources.role import ROLE_POLICY
+from incident.settings import UNKNOWN, Observed, SettingKey, Value, Write
 
-GLOBAL = "global"
+__all__ = [
+    "ACCESS_KEY",
+    "ATTACHED_USER_POLICY",
+    "FAMILIES",
+    "GLOBAL",
+    "LOGIN_PROFILE",
+    "MEMBERSHIP",
+    "ROLE_POLICY",
+    "USER",
+    "USER_POLICY",
+    "access_key",
+    "compact",
+]
+
+_POLICIES = Policies("User")
+USER = _POLICIES.kind
+USER_POLICY, ATTACHED_USER_POLICY = _POLICIES.inline, _POLICIES.attached
 ACCESS_KEY = "access-key"
-USER = "user"
-USER_POLICY = "user-policy"
-ROLE_POLICY = "role-policy"
-ATTACHED_USER_POLICY = "attached-user-policy"
 LOGIN_PROFILE = "login-profile"
+SIGN_IN = "sign-in"
+MEMBERSHIP = "group-membership"
 
-_NO_SUCH = frozenset({"NoSuchEntity"})
 _NOT_HAD_BACK = "a deleted key or password cannot be had back; a new one is made instead"
+_USER_LOSES = "its unique id, keys and password"
+_EARLIER_PASSWORD = {"Password": "the one before"}
 
 
 def access_key(account: str, key_id: str, user: str) -> SettingKey:
     return SettingKey(account, GLOBAL, ACCESS_KEY, key_id, user)
 
 
-def _call(operation: str, loses: str = "", irreversible: str = "", **parameters: Any) -> tuple[Call, ...]:
-    return (Call("iam", operation, parameters, (f"iam:{operation}",), loses=loses, irreversible=irreversible),)
+# --- access keys --------------------------------------------------------------------------------------------------------------
 
 
-def _target_user(record: Record) -> str:
-    """The user that a call names; IAM takes the caller where none is named."""
-    return str(record.request.get("userName") or record.identity.name)
+def _create_key(event: Event) -> Iterator[Write]:
+    made = mapping(event.response.get("AccessKey"))
+    owner = text(made.get("UserName")) or _POLICIES.holder(event)
+    yield Write(access_key(event.record.account, text(made["AccessKeyId"]), owner), "Active", before=None)
 
 
-def _key_writes(record: Record, known: Known) -> Iterable[Write]:
-    user = _target_user(record)
-    if record.event_name == "CreateAccessKey":
-        made = record.response["accessKey"]
-        owner = str(made.get("userName") or user)
-        yield Write(access_key(record.account, str(made["accessKeyId"]), owner), after="Active", before=None)
-        return
-    key = access_key(record.account, str(record.request["accessKeyId"]), user)
-    yield Write(key, after=None if record.event_name == "DeleteAccessKey" else str(record.request["status"]))
+def _key_of(event: Event) -> SettingKey:
+    return access_key(event.record.account, text(event.request["AccessKeyId"]), _POLICIES.holder(event))
 
 
-def _observe_keys(scope: Scope, read: Read, answer: Mapping[str, Any]) -> Iterable[Observed]:
-    for item in answer.get("AccessKeyMetadata", []):
-        yield Observed(access_key(scope.account, item["AccessKeyId"], item["UserName"]), item["Status"])
+def _update_key(event: Event) -> Iterator[Write]:
+    yield Write(_key_of(event), text(event.request["Status"]))
 
 
-def _change_key(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
+def _delete_key(event: Event) -> Iterator[Write]:
+    yield Write(_key_of(event), None)
+
+
+def _observe_keys(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
+    for item in structures(answer.get("AccessKeyMetadata")):
+        yield shown(scope, ACCESS_KEY, item.get("AccessKeyId"), text(item.get("Status")), text(item.get("UserName")))
+
+
+def _change_key(setting: SettingKey, live: Observed | None, wanted: Value) -> Change:
     if live is None:
-        if wanted is None:
-            return ()
         return Unrestorable("a deleted access key cannot be had back", "Let its owner make a new one.")
-    if live.value == wanted:
-        return ()
+    named = {"UserName": setting.name, "AccessKeyId": setting.resource}
     if wanted is None:
-        return _call("DeleteAccessKey", irreversible=_NOT_HAD_BACK, UserName=key.name, AccessKeyId=key.resource)
-    return _call("UpdateAccessKey", UserName=key.name, AccessKeyId=key.resource, Status=wanted)
+        return IAM.call("DeleteAccessKey", named, irreversible=_NOT_HAD_BACK)
+    return IAM.call("UpdateAccessKey", {**named, "Status": wanted})
 
 
-def _user_writes(record: Record, known: Known) -> Iterable[Write]:
-    key = SettingKey(record.account, GLOBAL, USER, _target_user(record))
-    yield Write(
-        key, after={} if record.event_name == "CreateUser" else None, before=None if record.event_name == "CreateUser" else {}
-    )
+ACCESS_KEYS = family(
+    Kind(ACCESS_KEY, POLICY_RANK, lambda setting: IAM.read("ListAccessKeys", UserName=setting.name), _change_key),
+    service=IAM.source,
+    readers={"CreateAccessKey": _create_key, "UpdateAccessKey": _update_key, "DeleteAccessKey": _delete_key},
+    observers={"ListAccessKeys": _observe_keys},
+    inventory=(),
+    absent_codes=(NO_SUCH,),
+)
 
 
-def _change_user(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
-    if wanted is None:
-        return _call("DeleteUser", irreversible=_NOT_HAD_BACK, UserName=key.resource) if live else ()
-    return _call("CreateUser", loses="its unique id, keys and password", UserName=key.resource) if live is None else ()
+# --- passwords ----------------------------------------------------------------------------------------------------------------
 
 
-def _attached_writes(record: Record, known: Known) -> Iterable[Write]:
-    key = SettingKey(record.account, GLOBAL, ATTACHED_USER_POLICY, _target_user(record), str(record.request["policyArn"]))
-    yield Write(key, after={} if record.event_name == "AttachUserPolicy" else None)
+def _login_of(event: Event) -> SettingKey:
+    return key(event, LOGIN_PROFILE, _POLICIES.holder(event))
 
 
-def _observe_attached(scope: Scope, read: Read, answer: Mapping[str, Any]) -> Iterable[Observed]:
-    for item in answer.get("AttachedPolicies", []):
-        user = read.parameters["UserName"]
-        yield Observed(SettingKey(scope.account, GLOBAL, ATTACHED_USER_POLICY, user, item["PolicyArn"]), {})
+def _create_login(event: Event) -> Iterator[Write]:
+    yield Write(_login_of(event), {}, before=None)
 
 
-def _change_attached(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
-    if (live is None) == (wanted is None):
-        return ()
-    operation = "DetachUserPolicy" if wanted is None else "AttachUserPolicy"
-    return _call(operation, UserName=key.resource, PolicyArn=key.name)
+def _update_login(event: Event) -> Iterator[Write]:
+    """No record tells a password, and no call a former one."""
+    yield Write(_login_of(event)._replace(kind=SIGN_IN, name="password"), UNKNOWN, before=_EARLIER_PASSWORD)
 
 
-def _login_writes(record: Record, known: Known) -> Iterable[Write]:
-    key = SettingKey(record.account, GLOBAL, LOGIN_PROFILE, _target_user(record))
-    created = record.event_name == "CreateLoginProfile"
-    yield Write(key, after={} if created else None, before=None if created else {})
+def _delete_login(event: Event) -> Iterator[Write]:
+    yield Write(_login_of(event), None, before={})
 
 
-def _change_login(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
+def _observe_login(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
+    profile = mapping(answer.get("LoginProfile"))
+    if profile:
+        yield shown(scope, LOGIN_PROFILE, profile.get("UserName"), {})
+
+
+def _read_login(setting: SettingKey) -> Read:
+    return IAM.read("GetLoginProfile", UserName=setting.resource)
+
+
+def _change_login(setting: SettingKey, live: Observed | None, wanted: Value) -> Change:
     if wanted is not None:
-        return () if live else Unrestorable("a deleted password cannot be had back", "Let the user set a new one.")
-    return _call("DeleteLoginProfile", irreversible=_NOT_HAD_BACK, UserName=key.resource) if live else ()
+        return Unrestorable("a deleted password cannot be had back", "Let the user set a new one.")
+    return IAM.call("DeleteLoginProfile", {"UserName": setting.resource}, irreversible=_NOT_HAD_BACK)
 
 
-def _document(text: object) -> str:
-    """A policy document as one comparable text; IAM answers with it URL-encoded."""
-    return unquote(text) if isinstance(text, str) else ""
+def _change_password(setting: SettingKey, live: Observed | None, wanted: Value) -> Change:
+    if wanted is None:
+        return always_there("the password")
+    advice = "Give the user a new password (UpdateLoginProfile with PasswordResetRequired), and ask who has used the other one."
+    return Unrestorable("a former password cannot be set again: nobody but the user knew it", advice)
 
 
-def _inline_family(kind: str, owner: str) -> Family:
-    """The inline policies of users or roles; `owner` is `User` or `Role`."""
-    parameter, field = f"{owner}Name", f"{owner[:1].lower()}{owner[1:]}Name"
-    put, delete = f"Put{owner}Policy", f"Delete{owner}Policy"
+LOGIN_PROFILES = family(
+    Kind(LOGIN_PROFILE, POLICY_RANK, _read_login, _change_login, part_of=USER),
+    Kind(SIGN_IN, POLICY_RANK, _read_login, _change_password, part_of=USER),
+    service=IAM.source,
+    readers={"CreateLoginProfile": _create_login, "UpdateLoginProfile": _update_login, "DeleteLoginProfile": _delete_login},
+    observers={"GetLoginProfile": _observe_login},
+    inventory=(),
+    absent_codes=(NO_SUCH,),
+)
 
-    def writes(record: Record, known: Known) -> Iterable[Write]:
-        holder = str(record.request.get(field) or record.identity.name)
-        key = SettingKey(record.account, GLOBAL, kind, holder, str(record.request["policyName"]))
-        yield Write(key, after=_document(record.request.get("policyDocument")) or UNKNOWN if record.event_name == put else None)
 
-    def observe(scope: Scope, read: Read, answer: Mapping[str, Any]) -> Iterable[Observed]:
-        document = answer["PolicyDocument"]
-        text = document if isinstance(document, str) else compact(document)
-        yield Observed(SettingKey(scope.account, GLOBAL, kind, answer[parameter], answer["PolicyName"]), _document(text))
+# --- users, their policies and their groups -----------------------------------------------------------------------------------
 
-    def change(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
-        named = {parameter: key.resource, "PolicyName": key.name}
-        if wanted is None:
-            return _call(delete, **named) if live else ()
-        if live is not None and live.value == wanted:
-            return ()
-        return _call(put, **named, PolicyDocument=wanted)
 
-    return Family(
-        kinds=(kind,),
-        events=frozenset({f"iam:{put}", f"iam:{delete}"}),
-        writes=writes,
-        inventory=(),
-        read=lambda key: Read("iam", f"Get{owner}Policy", {parameter: key.resource, "PolicyName": key.name}),
-        observe=observe,
-        change=change,
-        absent_codes=_NO_SUCH,
-        rank={kind: 40},
+def _create_user(event: Event) -> Iterator[Write]:
+    described = {**event.request, **mapping(event.response.get("User"))}
+    yield Write(key(event, USER, _POLICIES.holder(event)), path(described), before=None)
+
+
+def _delete_user(event: Event) -> Iterator[Write]:
+    user = key(event, USER, _POLICIES.holder(event))
+    yield from deleted(event, user, {}, USER_POLICY, ATTACHED_USER_POLICY, MEMBERSHIP, LOGIN_PROFILE)
+
+
+def _membership(event: Event) -> SettingKey:
+    return key(event, MEMBERSHIP, event.requested("UserName"), event.requested("GroupName"))
+
+
+def _join(event: Event) -> Iterator[Write]:
+    yield Write(_membership(event), {})
+
+
+def _leave(event: Event) -> Iterator[Write]:
+    yield Write(_membership(event), None)
+
+
+def _observe_user(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
+    user = mapping(answer.get("User"))
+    if user:
+        yield shown(scope, USER, user.get("UserName"), path(user))
+
+
+def _observe_details(scope: Scope, read: Read, user: JsonObject) -> Iterator[Observed]:
+    yield shown(scope, USER, user.get("UserName"), path(user))
+    yield from _POLICIES.details(scope, user)
+    for group in user.get("GroupList", ()):
+        yield shown(scope, MEMBERSHIP, user.get("UserName"), {}, text(group))
+
+
+def _observe_groups(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
+    for group in structures(answer.get("Groups")):
+        yield shown(scope, MEMBERSHIP, read.parameters["UserName"], {}, text(group.get("GroupName")))
+
+
+def _change_user(setting: SettingKey, live: Observed | None, wanted: Value) -> Change:
+    user = {"UserName": setting.resource}
+    if wanted is None:
+        return (*_emptied(setting.resource), *IAM.call("DeleteUser", user, irreversible=_NOT_HAD_BACK))
+    if live is None:
+        return IAM.call("CreateUser", {**user, **wanted}, loses=_USER_LOSES, creates="User.UserName")
+    return immutable(f"user {setting.resource}")
+
+
+def _emptied(name: str) -> tuple[Call, ...]:
+    """The calls that take away whatever a user has, for a user who has anything stays."""
+    user = {"UserName": name}
+
+    def each(operation: str, parameter: str, listing: str, found: str) -> Call:
+        return taking_away(operation, user, parameter, IAM.read(listing, **user), found)
+
+    password = taking_away("DeleteLoginProfile", {}, "UserName", IAM.read("GetLoginProfile", **user), "[LoginProfile.UserName]")
+    return (
+        each("DeleteAccessKey", "AccessKeyId", "ListAccessKeys", "AccessKeyMetadata[].AccessKeyId"),
+        password,
+        each("DeleteSigningCertificate", "CertificateId", "ListSigningCertificates", "Certificates[].CertificateId"),
+        each("DeleteSSHPublicKey", "SSHPublicKeyId", "ListSSHPublicKeys", "SSHPublicKeys[].SSHPublicKeyId"),
+        each(
+            "DeleteServiceSpecificCredential",
+            "ServiceSpecificCredentialId",
+            "ListServiceSpecificCredentials",
+            "ServiceSpecificCredentials[].ServiceSpecificCredentialId",
+        ),
+        each("DeactivateMFADevice", "SerialNumber", "ListMFADevices", "MFADevices[].SerialNumber"),
+        each("RemoveUserFromGroup", "GroupName", "ListGroupsForUser", "Groups[].GroupName"),
+        *_POLICIES.taken_away(name),
     )
 
 
-def compact(document: object) -> str:
-    """A policy document as the text that we send and compare."""
-    return json.dumps(document, separators=(",", ":"), sort_keys=True)
+def _change_membership(setting: SettingKey, live: Observed | None, wanted: Value) -> Change:
+    operation = "RemoveUserFromGroup" if wanted is None else "AddUserToGroup"
+    return IAM.call(operation, {"UserName": setting.resource, "GroupName": setting.name})
 
 
-ACCESS_KEYS = Family(
-    kinds=(ACCESS_KEY,),
-    events=frozenset({"iam:CreateAccessKey", "iam:UpdateAccessKey", "iam:DeleteAccessKey"}),
-    writes=_key_writes,
-    inventory=(),
-    read=lambda key: Read("iam", "ListAccessKeys", {"UserName": key.name}),
-    observe=_observe_keys,
-    change=_change_key,
-    absent_codes=_NO_SUCH,
-    rank={ACCESS_KEY: 40},
+USERS = family(
+    Kind(USER, 50, lambda setting: IAM.read("GetUser", UserName=setting.resource), _change_user),
+    Kind(
+        MEMBERSHIP,
+        POLICY_RANK,
+        lambda setting: IAM.read("ListGroupsForUser", UserName=setting.resource),
+        _change_membership,
+        part_of=USER,
+    ),
+    *_POLICIES.kinds(),
+    service=IAM.source,
+    readers={
+        "CreateUser": _create_user,
+        "DeleteUser": _delete_user,
+        "AddUserToGroup": _join,
+        "RemoveUserFromGroup": _leave,
+        **_POLICIES.readers(),
+    },
+    observers={
+        "GetUser": _observe_user,
+        "ListGroupsForUser": _observe_groups,
+        EVERYTHING: holders("UserDetailList", _observe_details),
+        **_POLICIES.observers(),
+    },
+    inventory=(IAM.read(EVERYTHING, Filter=["User"]),),
+    absent_codes=(NO_SUCH,),
+    home_only=True,
 )
 
-USERS = Family(
-    kinds=(USER,),
-    events=frozenset({"iam:CreateUser", "iam:DeleteUser"}),
-    writes=_user_writes,
-    inventory=(),
-    read=lambda key: Read("iam", "GetUser", {"UserName": key.resource}),
-    observe=lambda scope, read, answer: [Observed(SettingKey(scope.account, GLOBAL, USER, answer["User"]["UserName"]), {})],
-    change=_change_user,
-    absent_codes=_NO_SUCH,
-    rank={USER: 50},
-)
-
-ATTACHED_POLICIES = Family(
-    kinds=(ATTACHED_USER_POLICY,),
-    events=frozenset({"iam:AttachUserPolicy", "iam:DetachUserPolicy"}),
-    writes=_attached_writes,
-    inventory=(),
-    read=lambda key: Read("iam", "ListAttachedUserPolicies", {"UserName": key.resource}),
-    observe=_observe_attached,
-    change=_change_attached,
-    absent_codes=_NO_SUCH,
-    rank={ATTACHED_USER_POLICY: 40},
-)
-
-LOGIN_PROFILES = Family(
-    kinds=(LOGIN_PROFILE,),
-    events=frozenset({"iam:CreateLoginProfile", "iam:DeleteLoginProfile"}),
-    writes=_login_writes,
-    inventory=(),
-    read=lambda key: Read("iam", "GetLoginProfile", {"UserName": key.resource}),
-    observe=lambda scope, read, answer: [
-        Observed(SettingKey(scope.account, GLOBAL, LOGIN_PROFILE, answer["LoginProfile"]["UserName"]), {})
-    ],
-    change=_change_login,
-    absent_codes=_NO_SUCH,
-    rank={LOGIN_PROFILE: 40},
-)
-
-FAMILIES = (
-    ACCESS_KEYS,
-    USERS,
-    ATTACHED_POLICIES,
-    LOGIN_PROFILES,
-    _inline_family(USER_POLICY, "User"),
-    _inline_family(ROLE_POLICY, "Role"),
-)
+FAMILIES = (ACCESS_KEYS, USERS, LOGIN_PROFILES)
