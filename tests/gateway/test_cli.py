@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
+from rich.console import Console
 
 from gateway import cli
 from incident.ledger import INTAKE, Kind
@@ -53,7 +54,7 @@ FINDING = {
 def run(monkeypatch, capsys, tmp_path):
     """Run a command; answers the exit code, what it printed and what it complained about."""
     monkeypatch.setenv("COUNTERMAND_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(cli, "console", Console(width=200))
 
     def command(*arguments: object):
         monkeypatch.setattr(sys, "argv", ["countermand", *map(str, arguments)])

@@ -155,11 +155,11 @@ def test_a_wrong_code_is_said_beside_the_field_and_decides_nothing(desk, wait_un
     assert desk.standing() is Standing.WAITING
 
 
-def test_a_code_counts_once(desk, wait_until):
+def test_a_person_answers_once(desk, wait_until):
     code = desk.code()
     desk.submit(desk.open(wait_until), code)
     again = desk.submit(desk.open(wait_until, answer="reject"), code)
-    assert "used already" in json.dumps(again)
+    assert "already answered" in json.dumps(again)
     assert desk.standing() is Standing.APPROVED
 
 

@@ -21,9 +21,8 @@ from drill.scenario import load
 from drill.stage import Stage, range_config
 from flows.case import Case
 from flows.identify import _closed
-from incident.actor import Actor, Credential, Link
+from flows.inquiry import Inquiry
 from incident.family import Scope
-from incident.finding import parse_finding
 from tasks import trail_files
 from tasks.aws import Aws, AwsError
 from tasks.cloudtrail import Answered, EventHistory, Lookup
@@ -436,8 +435,7 @@ def old(request, tmp_path):
 def test_a_response_finds_and_undoes_what_the_event_history_has_forgotten(old, tmp_path, monkeypatch):
     stage, hands = old
     aws, scenario = stage.aws, stage.scenario
-    monkeypatch.setattr("flows.identify.HISTORY", hands.history.reach, raising=False)
-    monkeypatch.setattr("flows.identify.look_up", _without_prefect)
+    monkeypatch.setattr("flows.inquiry.look_up", _without_prefect)
     monkeypatch.setattr("tasks.work.hands", lambda: hands)
 
     def recorded(aws: Range) -> list[dict]:
@@ -447,7 +445,10 @@ def test_a_response_finds_and_undoes_what_the_event_history_has_forgotten(old, t
         forgotten = [history.ask(lookup(aws, "ReadOnly", "false", region, days=90)) for region in scenario.regions]
         assert sum(len(answer.records) for answer in forgotten) == 0
         scopes = [Scope(ACCOUNT, region) for region in sorted(aws.config.enabled)]
-        _, records, looked = asyncio.run(_closed(Case("inc-old", hands), *_finding(stage), scopes))
+        hands.evidence.keep_json("inc-old", "finding.json", stage.finding().api, "the finding")
+        inquiry = Inquiry(Case("inc-old", hands), scopes)
+        asyncio.run(_closed(inquiry.case, 1, inquiry))
+        records, looked = inquiry.records, inquiry.looked
         # The trail is younger than a year, and that is all that is not known of any region.
         assert {look.gap[0] for look in looked if look.gap} == {"incomplete"}
         silent = [re.match("no trail file and no digest from .* to (.{10}): ", look.gap[1]) for look in looked if look.gap]
@@ -466,14 +467,6 @@ def test_a_response_finds_and_undoes_what_the_event_history_has_forgotten(old, t
     assert [outcome for outcome in outcomes if not outcome.good] == []
     judged = world.judged()
     assert (judged.differences, judged.leftovers) == ([], [])
-
-
-def _finding(stage: Stage) -> tuple:
-    finding = parse_finding(stage.finding().api)
-    principal = stage.scenario.finding.principal
-    key, owner = stage.happened.keys[principal][0], stage.scenario.principals[principal].user
-    seed = Credential(key, owner, "user", Link.PROVED, "the finding names it", "", ACCOUNT)
-    return finding, Actor({key: seed}, finding.first_seen, "the finding's first sign", key)
 
 
 async def _without_prefect(scope, attribute, values, start, end):
