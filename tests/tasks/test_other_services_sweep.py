@@ -62,7 +62,7 @@ def test_pages_that_break_between_records_of_one_name_are_all_read(aws):
 
 
 def test_only_global_services_are_asked_in_the_home_region_alone():
-    assert {read.service for family in FAMILIES if family.home_only for read in family.inventory} == {"route53"}
+    assert {read.service for family in FAMILIES if family.home_only for read in family.inventory} == {"iam", "route53"}
 
 
 def test_a_function_without_policy_and_url_is_no_failed_read(aws):
@@ -80,4 +80,5 @@ def test_a_function_without_policy_and_url_is_no_failed_read(aws):
     swept = sweep_region(aws, Scope(account, "us-east-1"), datetime.now(UTC))
 
     assert swept.failed == {}
-    assert {one.key.kind for one in swept.settings if one.key.resource == "pay"} == {"function", "function-attribute"}
+    shown = {one.key.kind for one in swept.settings if one.key.resource == "pay"}
+    assert shown == {"function", "function-attribute", "function-code"}
