@@ -90,7 +90,7 @@ def _investigated(
     not_undone: list[Unplanned] = []
     doubts: list[str] = []
     for record in in_order(_once_each(records)):
-        theirs = actor.did(record) and not record.read_only
+        theirs = actor.did(record) and not record.read_only and record.service != _SIGN_IN
         if not record.succeeded:
             refused.extend([record] if theirs else [])
             continue
@@ -111,6 +111,10 @@ def _investigated(
         approved=tuple(_approved(fold, actor, ticket)),
         doubts=tuple(doubts),
     )
+
+
+_SIGN_IN = "signin"
+"""The service of console sign-ins, which CloudTrail does not call reads though they change nothing."""
 
 
 def _once_each(records: Iterable[Record]) -> Iterator[Record]:
