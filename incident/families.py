@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from incident.family import Family
 from incident.network import registry as network
-from incident.resources import compute, evidence, identity
+from incident.resources import compute, evidence, identity, stack
 from incident.resources.auto_scaling import AUTO_SCALING_GROUPS
 from incident.resources.group import GROUPS
 from incident.resources.instance_profile import ASSOCIATIONS, INSTANCE_PROFILES
@@ -22,6 +22,7 @@ FAMILIES: tuple[Family, ...] = (
     LAUNCH_TEMPLATES,
     AUTO_SCALING_GROUPS,
     *evidence.FAMILIES,
+    *stack.FAMILIES,
 )
 
 _BY_EVENT = {event: family for family in FAMILIES for event in family.events}

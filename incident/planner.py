@@ -95,7 +95,7 @@ def _stays(reversal: Reversal) -> bool:
     """Whether a resource that the actor made stays: for now, as others rely on it, or because a responder chose so."""
     if reversal.source is Source.RESPONDER:
         return reversal.target is not None and same(reversal.target, reversal.written)
-    return reversal.target is None and bool(reversal.relying)
+    return bool(reversal.relying)
 
 
 def _recreated(wanted: Iterable[Reversal], live: Live) -> dict[SettingKey, Value]:
@@ -162,8 +162,6 @@ def _planned(reversal: Reversal, live: Observed | Unread | None) -> Step | Unpla
     if reversal.relying and found is not None:
         return _left(reversal, "conflict", _who_set_what(reversal, found), "Choose whether it stays, and move what uses it.", found)
     if isinstance(reversal.target, Unknown):
-        if found is None and reversal.written is None and _was_made_and_removed(reversal):
-            return None
         advice = "Give the value it must have, from a backup, AWS Config or the person who owns it."
         return _left(reversal, "needs-prior-state", "no record, Config item or baseline tells the value before", advice, found)
     if same(found, reversal.target):
@@ -194,10 +192,6 @@ def _who_set_what(reversal: Reversal, found: Value) -> str:
 
 def _valued(value: Value | Unknown) -> str:
     return "unknown" if isinstance(value, Unknown) else "absent" if value is None else brief(value)
-
-
-def _was_made_and_removed(reversal: Reversal) -> bool:
-    return len(reversal.by_actor) > 1
 
 
 def _left(reversal: Reversal, status: str, why: str, advice: str, found: Value = None) -> Unplanned:

@@ -223,6 +223,28 @@ def nat(identifier: str) -> dict:
     }
 
 
+def test_what_came_with_what_others_changed_in_place_waits_too():
+    tags = {"tagSet": {"items": [{"key": "a", "value": "b"}]}}
+    gateway = {"transitGateway": {"transitGatewayId": "tgw-1", "state": "available", **tags}}
+    asked = {
+        "CreateTransitGatewayRequest": {"TagSpecification": {"ResourceType": "transit-gateway", "Tag": {"Key": "a", "Value": "b"}}}
+    }
+    made = record("CreateTransitGateway", at=1, request=asked, response={"CreateTransitGatewayResponse": gateway})
+    changed = record(
+        "ModifyTransitGateway",
+        at=2,
+        request={"ModifyTransitGatewayRequest": {"TransitGatewayId": "tgw-1", "Description": "ours now"}},
+        response={"ModifyTransitGatewayResponse": gateway},
+        **ALICE,
+    )
+    reversals = found([made, changed]).reversals
+    live = {one.key: one.written for one in reversals}
+    assert any(one.key.kind == "tag" for one in reversals)
+    proposal = planned([made, changed], {}, live)
+    assert proposal.steps == ()
+    assert {item.status for item in proposal.unplanned} == {"conflict"}
+
+
 def test_what_others_have_let_go_of_again_is_deleted():
     made, used = record("CreateNatGateway", at=1, **nat("nat-7")), created("rtb-1", WORLD, "nat-7", 2, **ALICE)
     proposal = planned([made, used, deleted(3, **ALICE)], {}, {setting("nat-gateway", "nat-7"): NAT_VALUE})
@@ -262,6 +284,15 @@ def test_what_was_made_and_deleted_within_the_incident_needs_nothing():
     ]
     proposal = planned(records, {}, {})
     assert (proposal.steps, proposal.unplanned) == ((), ())
+
+
+def test_what_was_replaced_and_then_deleted_was_there_before_and_is_asked_about():
+    assert only(planned([replaced(IGW, 1), deleted(2)], {}, {}).unplanned).status == "needs-prior-state"
+
+
+def test_what_was_deleted_first_was_there_before_whatever_came_after():
+    records = [deleted(1), created("rtb-1", WORLD, "nat-9", 2), deleted(3)]
+    assert only(planned(records, {}, {}).unplanned).status == "needs-prior-state"
 
 
 def test_what_was_deleted_and_made_again_by_the_actor_is_what_it_was():

@@ -16,8 +16,8 @@ from drill.scenario import Scenario
 from drill.stage import Stage
 from drill.verdict import Verdict, judge
 from incident.actor import Actor
-from incident.attribution import followed, identified, named_by, origin, windowed
 from incident.approvals import Answer
+from incident.attribution import followed, identified, named_by, origin, windowed
 from incident.collection import resting_on_evidence, snapshot_steps
 from incident.config_items import open_questions, told, unanswered
 from incident.containment import containment, wanted_settings

@@ -16,7 +16,6 @@ from drill.stage import range_config
 from tasks.executor import GOOD
 from tasks.ledger import Ledger
 
-
 # A step has five boundaries, so that every fourth one meets each of them. `make nightly` takes every one.
 STRIDE = int(os.environ.get("COUNTERMAND_BOUNDARY_STRIDE", "4"))
 
