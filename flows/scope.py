@@ -126,13 +126,15 @@ def investigation(case: Case, look: int) -> Investigation:
 
 def _from_records(case: Case, look: int, more: Sequence[Prior]) -> Investigation:
     actor, records = case.actor(look), case.records(look)
-    places = {Scope(record.account, record.region) for record in records if actor.did(record)}
+    home = case.hands.aws.config.home_region
+    theirs = [record for record in records if actor.did(record)]
+    places = {Scope(record.account, region) for record in theirs for region in (record.region, home)}
     found = {place: case.baseline(place, actor) for place in sorted(places, key=_where)}
     stored = {(place.account, place.region): baseline for place, baseline in found.items() if baseline}
 
     def swept_at(key: SettingKey) -> datetime | None:
         # What is in no region is swept from the home region.
-        baseline = stored.get((key.account, case.hands.aws.config.home_region if key.region == GLOBAL else key.region))
+        baseline = stored.get((key.account, home if key.region == GLOBAL else key.region))
         return baseline.at if baseline and key.kind in baseline.covered else None
 
     priors = [prior for baseline in stored.values() for prior in baseline.settings]

@@ -1,4 +1,4 @@
-"""The stored baseline: every network setting of a region as it was read at one moment."""
+"""The stored baseline: every setting of a region as it was read at one moment."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from incident.families import FAMILIES
 from incident.family import Family, Read, Scope
 from incident.ledger import BASELINE_CHAIN, Kind
-from incident.network import registry as network
 from incident.settings import Observed, PriorValue, SettingKey, Source
 from tasks.aws import Aws, AwsError
 from tasks.ledger import Ledger
@@ -21,12 +21,16 @@ from tasks.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """One region's sweep: what was read, and which reads failed and why. Unknown is not clean."""
+    """One region's sweep: what was read, and which reads failed and why. Unknown is not clean.
+
+    `covered` are the kinds whose every read succeeded: what the sweep does not show of them was absent.
+    """
 
     scope: Scope
     at: datetime
     settings: tuple[Observed, ...]
     failed: dict[str, str]
+    covered: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -40,18 +44,23 @@ class Baseline:
 
 
 def sweep_region(aws: Aws, scope: Scope, at: datetime) -> Swept:
-    """Read every network setting of one region; a read that fails is recorded, never skipped."""
+    """Read every setting of one region that can be listed; a read that fails is recorded, never skipped."""
     found: list[Observed] = []
     failed: dict[str, str] = {}
-    for family in network.FAMILIES:
-        if family.home_only and scope.region != aws.config.home_region:
-            continue
+    asked = [family for family in FAMILIES if family.inventory and (not family.home_only or scope.region == aws.config.home_region)]
+    for family in asked:
         for read in family.inventory:
             try:
                 found.extend(_with_details(aws, family, scope, read))
             except AwsError as error:
-                failed[f"{read.service}:{read.operation}"] = str(error)
-    return Swept(scope, at, tuple({observed.key: observed for observed in found}.values()), failed)
+                failed[_named(read)] = str(error)
+    whole = [family for family in asked if not any(_named(read) in failed for read in family.inventory)]
+    covered = frozenset(kind for family in whole for kind in family.kinds)
+    return Swept(scope, at, tuple({observed.key: observed for observed in found}.values()), failed, covered)
+
+
+def _named(read: Read) -> str:
+    return f"{read.service}:{read.operation}"
 
 
 def _with_details(aws: Aws, family: Family, scope: Scope, read: Read) -> list[Observed]:
@@ -88,7 +97,8 @@ class Baselines:
     def keep(self, swept: Swept) -> str:
         """Store a sweep and return its SHA-256 in hex."""
         rows = [[list(item.key), item.value, dict(item.handles)] for item in swept.settings]
-        content = gzip.compress(json.dumps({"settings": rows, "failed": swept.failed}, default=str).encode(), mtime=0)
+        told = {"settings": rows, "failed": swept.failed, "covered": sorted(swept.covered)}
+        content = gzip.compress(json.dumps(told, default=str).encode(), mtime=0)
         digest = hashlib.sha256(content).hexdigest()
         name = f"{swept.scope.account}/{swept.scope.region}/{swept.at:%Y%m%dT%H%M%S%f}.json.gz"
         path = self._folder / name
@@ -116,20 +126,13 @@ class Baselines:
             content = self._intact(str(body["file"]), str(body["sha256"]))
             if content is not None:
                 told = json.loads(gzip.decompress(content))
-                return Baseline(scope, at, tuple(_priors(told, at)), frozenset(_covered(told)))
+                return Baseline(scope, at, tuple(_priors(told, at)), frozenset(told.get("covered", ())))
         return None
 
     def _intact(self, name: str, digest: str) -> bytes | None:
         path = self._folder / name
         content = path.read_bytes() if path.exists() else b""
         return content if hashlib.sha256(content).hexdigest() == digest else None
-
-
-def _covered(content: dict[str, Any]) -> Iterator[str]:
-    """The kinds whose every read succeeded: what the sweep does not show of them was absent."""
-    for family in network.FAMILIES:
-        if not any(f"{read.service}:{read.operation}" in content["failed"] for read in family.inventory):
-            yield from family.kinds
 
 
 def _priors(content: dict[str, Any], at: datetime) -> Iterator[tuple[SettingKey, PriorValue]]:

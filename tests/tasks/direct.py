@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,6 +74,18 @@ class World:
         return sorted(_without_ids(aws, key) for key in keys)
 
 
+@dataclass(frozen=True)
+class Before:
+    """What was read before the attack: when, the settings, and the regions and kinds of which everything was read."""
+
+    at: datetime | None = None
+    priors: list[tuple[SettingKey, PriorValue]] = field(default_factory=list)
+    covered: frozenset[tuple[str, str]] = frozenset()
+
+    def swept_at(self, key: SettingKey) -> datetime | None:
+        return self.at if (key.region, key.kind) in self.covered else None
+
+
 def client(aws: Range) -> Aws:
     return Aws(AwsConfig(accounts=(aws.account,), endpoint_url=aws.url))
 
@@ -101,7 +113,7 @@ def attacked(aws: Range, scenario: Scenario, folder: Path, *, swept: bool = True
     stage = Stage(scenario, aws)
     stage.build_estate()
     before = aws.dump()
-    baseline = _baseline(aws) if swept and scenario.baseline else (None, [])
+    baseline = _baseline(aws) if swept and scenario.baseline else Before()
     stage.attack()
     plans = plans_for(aws, stage, scenario, baseline)
     ledger_url = f"sqlite:///{folder / 'ledger.db'}"
@@ -109,11 +121,18 @@ def attacked(aws: Range, scenario: Scenario, folder: Path, *, swept: bool = True
     return World(aws, stage, ledger_url, plans, credentials, before)
 
 
-def _baseline(aws: Range) -> tuple[datetime, list[tuple[SettingKey, PriorValue]]]:
+def _baseline(aws: Range) -> Before:
     at = datetime.fromtimestamp(aws.clock.now(), UTC)
-    swept = [sweep_region(client(aws), Scope(aws.account, region), at) for region in sorted(aws.config.enabled)]
-    settings = [item for region in swept for item in region.settings]
-    return at, [(item.key, PriorValue(item.value, at, Source.BASELINE, item.aliases)) for item in settings]
+    swept = {region: sweep_region(client(aws), Scope(aws.account, region), at) for region in sorted(aws.config.enabled)}
+    settings = [item for region in swept.values() for item in region.settings]
+    priors = [(item.key, PriorValue(item.value, at, Source.BASELINE, item.aliases)) for item in settings]
+    covered = {(place, kind) for region, one in swept.items() for kind in one.covered for place in _named(region)}
+    return Before(at, priors, frozenset(covered))
+
+
+def _named(region: str) -> tuple[str, ...]:
+    """The regions of the settings that a sweep of this one shows: what is in no region is swept from the home region."""
+    return (region, "global") if region == "us-east-1" else (region,)
 
 
 def plans_for(aws: Range, stage: Stage, scenario: Scenario, baseline) -> list[Plan]:
@@ -147,16 +166,11 @@ def _investigated(aws: Range, stage: Stage, scenario: Scenario, baseline) -> tup
     records = sorted((Record.parse(item) for item in recorded(aws)), key=lambda record: record.time)
     finding = parse_finding(stage.finding().api)
     actor = found_actor(finding, records)
-    at, priors = baseline
-
-    def swept_at(setting: SettingKey) -> datetime | None:
-        return at if setting.region != "global" else None
-
-    found = investigate(records, priors, actor, swept_at)
+    found = investigate(records, baseline.priors, actor, baseline.swept_at)
     wanted = [item.key for item in unanswered(found.reversals)]
     answers = ask_config(client(aws), open_questions(found.reversals)) if wanted else []
     items = [prior for answer in answers for prior in told(answer.items, wanted, answer.question.scope)]
-    return investigate(records, [*priors, *items], actor, swept_at), actor
+    return investigate(records, [*baseline.priors, *items], actor, baseline.swept_at), actor
 
 
 def found_actor(finding: Finding, records: list[Record]) -> Actor:
