@@ -39,6 +39,7 @@ nightly: setup
 
 bench: setup
 	@$(BIN)/python bench/settings.py
+	@$(BIN)/python bench/reach.py
 
 # Changes the engine in one place at a time and looks whether its tests notice; some minutes.
 mutation: setup
