@@ -119,7 +119,7 @@ def _identified(aws: RangeClient, incident: str, finding: dict[str, Any]) -> tup
     actor = asyncio.run(_closed(case, 1, inquiry))
     seconds = time.monotonic() - began
     aws.settings(watch_traffic=0)
-    unanswered = [*(gap for gap in gaps if gap[1] != "not enabled"), *(answer.gap for answer in inquiry.looked if answer.gap)]
+    unanswered = [*(gap for gap in gaps if gap[1] != "not enabled"), *inquiry.gaps]
     if unanswered:
         sys.exit(f"{incident}: the range did not answer everything: {unanswered[0]}")
     return scopes, actor, seconds

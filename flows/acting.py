@@ -34,24 +34,24 @@ async def keep_evidence(incident: str, look: int = 1) -> str:
 @once("contain")
 async def contain(incident: str, look: int = 1) -> str:
     """Stop the actor."""
-    return await _carried_out(incident, look, "Containment", CONTAIN, None)
+    return await carried_out(incident, look, "Containment", CONTAIN, None)
 
 
 @flow(name="eradicate", persist_result=True)
 @once("eradicate")
 async def eradicate(incident: str, look: int = 1) -> str:
     """Close what the actor opened and remove what they made."""
-    return await _carried_out(incident, look, "Eradication", RESTORE, True)
+    return await carried_out(incident, look, "Eradication", RESTORE, True)
 
 
 @flow(name="recover", persist_result=True)
 @once("recover")
 async def recover(incident: str, look: int = 1) -> str:
     """Put back what the actor changed or deleted."""
-    return await _carried_out(incident, look, "Recovery", RESTORE, False)
+    return await carried_out(incident, look, "Recovery", RESTORE, False)
 
 
-async def _carried_out(incident: str, look: int, what: str, name: str, first: bool | None) -> str:
+async def carried_out(incident: str, look: int, what: str, name: str, first: bool | None) -> str:
     case = Case(incident)
     plan = _kept(case, name, look)
     early = {step.id for step in first_wave(plan)}

@@ -29,7 +29,7 @@ async def identify(incident: str, look: int = 1) -> str:
     scopes, gaps = await in_thread(_scopes, case)
     inquiry = Inquiry(case, scopes)
     actor = await _closed(case, look, inquiry)
-    gaps += [(answer.scope, *answer.gap) for answer in inquiry.looked if answer.gap is not None]
+    gaps += inquiry.gaps
     _keep_coverage(case, look, scopes, gaps)
     _keep_records(case, f"records/actor-{look}.json", inquiry.records, "every record found for what the actor commands")
     about = "everybody's changes in the regions that the actor changed, from before the window on"

@@ -26,14 +26,15 @@ class Inquiry:
         scopes: every enabled region of every account.
         records: all that was answered about the actor, once each, oldest first.
         around: everybody's changes in the regions that the actor touched.
-        looked: the answers themselves, with their gaps.
+        gaps: what could not be answered: where, by status, and why.
     """
 
     case: Case
     scopes: list[Scope]
     records: list[Record] = field(default_factory=list[Record])
     around: list[Record] = field(default_factory=list[Record])
-    looked: list[Looked] = field(default_factory=list[Looked])
+    gaps: list[tuple[Scope, str, str]] = field(default_factory=list[tuple[Scope, str, str]])
+    _seen: dict[str, Record] = field(default_factory=dict[str, Record])
     _asked: set[tuple[str, str, Scope | None]] = field(default_factory=set[tuple[str, str, Scope | None]])
     _surrounded: set[Scope] = field(default_factory=set[Scope])
 
@@ -74,13 +75,21 @@ class Inquiry:
         """Questions of one attribute and time are asked of a place together."""
         groups: dict[tuple[Scope, str, datetime | None], list[str]] = {}
         for question in questions:
-            for scope in [question.place] if question.place else self.scopes:
+            for scope in self._places(question):
                 groups.setdefault((scope, question.attribute, question.since), []).append(question.value)
         return [(scope, attribute, values, start) for (scope, attribute, start), values in groups.items()]
 
+    def _places(self, question: Question) -> list[Scope]:
+        """Where a question is asked; of an account that we do not cover, everywhere."""
+        if question.place is not None:
+            return [question.place]
+        return [scope for scope in self.scopes if scope.account == question.account] or self.scopes
+
     def _take(self, answers: list[Looked]) -> list[Record]:
-        self.looked += answers
-        return distinct([record for answer in answers for record in answer.records][::-1])
+        """The answers' records, and their gaps noted. A record that two answers show is held once."""
+        self.gaps += [(answer.scope, *answer.gap) for answer in answers if answer.gap is not None]
+        found = distinct([record for answer in answers for record in answer.records][::-1])
+        return [self._seen.setdefault(record.event_id, record) if record.event_id else record for record in found]
 
 
 def since(case: Case, place: Scope, actor: Actor, now: datetime) -> datetime:

@@ -60,15 +60,16 @@ async def plan_containment(incident: str, look: int = 1) -> str:
     actor, now = case.actor(look), case.hands.clock()
     live = await read_settings(list(wanted_settings(actor, now)))
     steps, unplanned = containment(actor, live, now)
+    freed = to_be_released(case, look)
     plan = Plan(
         incident=incident,
         title="Contain the actor",
         look=look,
         because=_because(case, look),
-        steps=tuple(steps),
+        steps=tuple(step for step in steps if step.key not in freed),
         unplanned=case.amendments(look).left(unplanned),
     )
-    return _settle(case, CONTAIN, look, plan)
+    return keep_guarded(case, CONTAIN, look, plan)
 
 
 @flow(name="plan restoration", persist_result=True)
@@ -95,7 +96,7 @@ async def plan_restoration(incident: str, look: int = 1) -> str:
         doubts=found.doubts,
         chosen=said.in_words,
     )
-    return _settle(case, RESTORE, look, plan)
+    return keep_guarded(case, RESTORE, look, plan)
 
 
 def outstanding(case: Case, look: int, found: Investigation) -> list[Reversal]:
@@ -108,9 +109,20 @@ def outstanding(case: Case, look: int, found: Investigation) -> list[Reversal]:
 
 
 def set_by_containment(case: Case, look: int) -> dict[SettingKey, Value]:
-    """The settings that containment set on purpose, in this look and those before, with their values."""
+    """The settings that containment set on purpose, in this look and those before, with their values; not those to be released."""
+    freed = to_be_released(case, look)
+    return {step.key: step.leaves for step in _contained(case, look) if step.key not in freed}
+
+
+def to_be_released(case: Case, look: int) -> frozenset[SettingKey]:
+    """The settings of containment that a responder wants taken back."""
+    said = case.amendments(look)
+    return frozenset(step.key for step in _contained(case, look) if said.releases(step.id))
+
+
+def _contained(case: Case, look: int) -> list[Step]:
     plans = [case.plan(CONTAIN, number) for number in range(1, look + 1)]
-    return {step.key: step.leaves for plan in plans if plan is not None for step in plan.steps}
+    return [step for plan in plans if plan is not None for step in plan.steps]
 
 
 def _as_it_stands(reversal: Reversal, renamed: dict[str, str], contained: dict[SettingKey, Value]) -> Reversal:
@@ -123,7 +135,10 @@ def _as_it_stands(reversal: Reversal, renamed: dict[str, str], contained: dict[S
 def _because(case: Case, look: int) -> str:
     """What happened, for the people who decide: the finding, the actor, and what they did."""
     finding = case.finding
-    told = [f"GuardDuty reported {finding.type} ({finding.severity_word}) in account {finding.account}, {finding.region}."]
+    where = f"in account {finding.account}, {finding.region}"
+    told = [f"GuardDuty reported {finding.type} ({finding.severity_word}) {where}."]
+    if finding.named is not None:
+        told = [f"{finding.named.person} opened this incident {where}: {finding.named.reason}."]
     for phase in ("identify", "scope"):
         done = case.hands.ledger.find(case.incident, f"phase:{phase}:{look}:done")
         if done is not None:
@@ -137,7 +152,7 @@ def _without_contained(case: Case, look: int, steps: tuple[Step, ...]) -> tuple[
     return tuple(step for step in steps if step.key not in ours or step.leaves is None)
 
 
-def _settle(case: Case, name: str, look: int, plan: Plan) -> str:
+def keep_guarded(case: Case, name: str, look: int, plan: Plan) -> str:
     """Keep the plan, unless a guard refuses it: then the refused steps leave it and are shown to people."""
     own = {case.hands.aws.own_access_key(account) for account in {step.account for step in plan.steps}}
     refused = [refusal for key in own for refusal in refusals(plan, case.hands.policy, key)]

@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 
 from flows.case import Case, once
-from flows.planning import outstanding, set_by_containment
+from flows.planning import outstanding, set_by_containment, to_be_released
 from flows.scope import investigation
 from incident import messages
 from incident.containment import still_open, wanted_settings
@@ -33,7 +33,7 @@ async def prove(incident: str, look: int = 1) -> str:
     not_understood = [item.what for item in said.left(found.not_undone)]
     actor = case.actor(look)
     keys = await read_settings(list(wanted_settings(actor, case.hands.clock())))
-    active = still_open(actor, keys, case.hands.clock())
+    active = still_open(actor, keys, case.hands.clock(), to_be_released(case, look))
     unread = [str(key) for key, value in {**live, **keys}.items() if isinstance(value, Unread)]
     unknown = gaps(case.hands.ledger.lines(incident))
     body: dict[str, Any] = {

@@ -21,6 +21,7 @@ from flows.identify import identify
 from flows.planning import CONTAIN, RESTORE, plan_containment, plan_evidence, plan_restoration
 from flows.prove import prove
 from flows.questions import answered
+from flows.releasing import RELEASE, plan_release, release
 from flows.reporting import write_report
 from flows.scope import scope
 from incident import messages
@@ -32,6 +33,7 @@ from tasks.work import post
 LATE_LOOKS = 2
 """How often CloudTrail is looked at again for late events before what still arrives is left to a person."""
 
+_CARRIED_OUT_BY = {CONTAIN: "contain", RESTORE: "recover", RELEASE: "release"}
 _FIRST, _LATE, _AMENDED = "first", "late events", "a responder added to the case"
 
 
@@ -77,6 +79,10 @@ async def _one_look(case: Case, look: int) -> bool:
         return False
     for phase in (eradicate, recover):
         await _phase(phase, case, look)
+    if case.amendments(look).released:
+        await _phase(plan_release, case, look)
+        if await _agreed(case, RELEASE, "release", look):
+            await _phase(release, case, look)
     return not late or _did_anything(case, look)
 
 
@@ -103,7 +109,7 @@ async def _agreed(case: Case, name: str, question: Question, look: int) -> bool:
     plan = case.plan(name, look)
     if plan is None:
         return False
-    if case.done("contain" if name == CONTAIN else "recover", look):
+    if case.done(_CARRIED_OUT_BY[name], look):
         return True
     await show_plan(case.incident, name, look, plan)
     if not plan.steps and not plan.to_settle - _shown_before(case, name, look):

@@ -310,6 +310,18 @@ def amend(
 
 
 @app.command()
+def release(
+    incident: Annotated[str, typer.Argument(help="The incident's id.")],
+    person: Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")],
+    code: Annotated[str, typer.Option("--code", prompt="One-time code", help="The six digits of your authenticator.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    steps: Annotated[list[str] | None, typer.Argument(help="Ids of containment steps; all of them if none is given.")] = None,
+) -> None:
+    """Ask to take containment back, whole or in part: a plan is made and asked about, nothing is released before."""
+    amend(incident, [" ".join(["release", *(steps or [])])], person, code, reason)
+
+
+@app.command()
 def incidents() -> None:
     """List the incidents in the ledger."""
     from incident.ledger import Kind

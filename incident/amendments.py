@@ -74,13 +74,20 @@ class CredentialWord(_Amendment):
     theirs: bool
 
 
+class Release(_Amendment):
+    """Containment is to be taken back: these of its steps, or all where none is named."""
+
+    kind: Literal["release"] = "release"
+    steps: tuple[str, ...] = ()
+
+
 class LookAgain(_Amendment):
     """Nothing is told but that the records should be looked at once more and people asked anew."""
 
     kind: Literal["look-again"] = "look-again"
 
 
-Amendment = Annotated[Settlement | ByHand | Window | Strike | CredentialWord | LookAgain, Field(discriminator="kind")]
+Amendment = Annotated[Settlement | ByHand | Window | Strike | CredentialWord | Release | LookAgain, Field(discriminator="kind")]
 _READER: TypeAdapter[Amendment] = TypeAdapter(Amendment)
 
 
@@ -98,6 +105,7 @@ class Amendments:
     window: Window | None = None
     struck: frozenset[str] = frozenset()
     credentials: Mapping[str, CredentialWord] = field(default_factory=dict[str, CredentialWord])
+    released: tuple[Release, ...] = ()
 
     @classmethod
     def of(cls, amendments: Iterable[Amendment]) -> Amendments:
@@ -119,6 +127,8 @@ class Amendments:
                 return replace(self, struck=self.struck | {amendment.record})
             case CredentialWord():
                 return replace(self, credentials={**self.credentials, amendment.access_key: amendment})
+            case Release():
+                return replace(self, released=(*self.released, amendment))
             case LookAgain():
                 return self
 
@@ -139,6 +149,10 @@ class Amendments:
         if word is None:
             return reversal
         return replace(reversal, target=word.to, written=word.found, source=Source.RESPONDER, since=(), relying=())
+
+    def releases(self, step: str) -> bool:
+        """Whether a step of containment is to be taken back."""
+        return any(not word.steps or step in word.steps for word in self.released)
 
     def left(self, items: Iterable[Unplanned]) -> tuple[Unplanned, ...]:
         """Less the items that a person took care of."""
@@ -162,7 +176,8 @@ class Amendments:
             if self.window
             else []
         )
-        return (*chosen, *done, *ruled, *struck, *window)
+        freed = [_because(word, f"asked to release {', '.join(word.steps) or 'all that was contained'}") for word in self.released]
+        return (*chosen, *done, *ruled, *struck, *window, *freed)
 
 
 def _named(key: str, word: CredentialWord) -> Credential:
@@ -190,7 +205,7 @@ class Unclear(ValueError):
 
 FORMS = (
     "ITEM keep, ITEM absent, ITEM = VALUE (JSON), ITEM done, window TIME, strike RECORD, credential KEY theirs, "
-    "credential KEY not-theirs, look-again"
+    "credential KEY not-theirs, release, release STEP…, look-again"
 )
 
 
@@ -211,6 +226,8 @@ def amendment(text: str, said: Mapping[str, Any], left: Iterable[Unplanned]) -> 
         return _on_item(head, rest, said, left)
     if text.strip() == "look-again":
         return LookAgain(**said)
+    if head == "release":
+        return Release(steps=tuple(rest.split()), **said)
     if head == "window":
         return Window(since=_moment(rest, said), **said)
     if head == "strike" and rest:

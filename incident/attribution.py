@@ -206,7 +206,7 @@ def _commanded(record: Record) -> Iterator[_Commanded]:
         case "iam:UpdateAssumeRolePolicy":
             yield "role", account, role, "", Link.SUSPECTED, f"{who} changed whom role {role} trusts"
         case "ec2:RunInstances":
-            for instance in _instances(record.response):
+            for instance in _with_a_role(record.response):
                 yield "session", account, "", instance, Link.PROVED, f"{who} started instance {instance}"
         case "ssm:SendCommand" | "ssm:StartSession" | "ec2-instance-connect:SendSSHPublicKey":
             for instance in _reached(request):
@@ -231,9 +231,11 @@ def _function(record: Record) -> Iterator[_Commanded]:
         yield "session", record.account, "", name, Link.SUSPECTED, f"{who} changed the code of function {name}"
 
 
-def _instances(response: Mapping[str, Any]) -> Iterator[str]:
+def _with_a_role(response: Mapping[str, Any]) -> Iterator[str]:
+    """The started instances that can call AWS; one that gets a profile later is found by that call."""
     for item in _items(response.get("instancesSet")):
-        yield _text(item.get("instanceId"))
+        if item.get("iamInstanceProfile"):
+            yield _text(item.get("instanceId"))
 
 
 def _reached(request: Mapping[str, Any]) -> Iterator[str]:
@@ -406,26 +408,33 @@ def used_by(record: Record, link: Link, how: str) -> Credential:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question to the event history: an attribute and its value, everywhere or in one place, from some time on."""
+    """One question to the event history: an attribute and its value, everywhere, in one account or one place, from a time on."""
 
     attribute: str
     value: str
     place: Scope | None = None
     since: datetime | None = None
+    account: str = ""
 
 
 def questions(actor: Actor, records: Iterable[Record]) -> Iterator[Question]:
-    """What the event history must still tell of the actor. Of a user whom the actor made one question shows every credential."""
-    users = {(one.account, one.name) for one in actor.footholds if one.kind == "user" and one.link is Link.PROVED}
+    """What the event history must still tell of the actor. A credential's use is recorded in the account that it belongs to.
+
+    Of a user whom the actor made, and of an instance or function, one question by name shows every credential.
+    """
+    commands = [one for one in actor.footholds if one.link is Link.PROVED]
+    users = {(one.account, one.name) for one in commands if one.kind == "user"}
+    sessions = {one.record for one in commands if one.kind == "session" and one.record}
     for credential in actor.proved:
-        if credential.kind != "service" and (credential.account, credential.owner) not in users:
+        shown = (credential.account, credential.owner) in users or credential.record in sessions
+        if credential.kind != "service" and not shown:
             since = datetime.fromisoformat(credential.issued) if credential.made and credential.issued else None
-            yield Question("AccessKeyId", credential.access_key, since=since)
-    for foothold in (one for one in actor.footholds if one.link is Link.PROVED):
-        if foothold.kind == "role":
-            yield Question("ResourceName", f"arn:aws:iam::{foothold.account}:role/{foothold.name}", since=foothold.since)
-        else:
-            yield Question("Username", foothold.session or foothold.name, since=foothold.since)
+            yield Question("AccessKeyId", credential.access_key, since=since, account=credential.account)
+    for one in commands:
+        attribute, value = "Username", one.session or one.name
+        if one.kind == "role":
+            attribute, value = "ResourceName", f"arn:aws:iam::{one.account}:role/{one.name}"
+        yield Question(attribute, value, since=one.since, account=one.account)
     for record, attribute, value in services.questions(actor, records):
         yield Question(attribute, value, Scope(record.account, record.region), record.time)
 

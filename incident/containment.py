@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 
 from incident.actor import Actor, Credential, Link
@@ -136,11 +136,13 @@ def _beyond_us(credential: Credential) -> Unplanned:
     )
 
 
-def still_open(actor: Actor, live: Mapping[SettingKey, Observed | Unread | None], now: datetime) -> list[str]:
-    """The proved credentials that a read does not show as stopped."""
+def still_open(
+    actor: Actor, live: Mapping[SettingKey, Observed | Unread | None], now: datetime, freed: Container[SettingKey] = ()
+) -> list[str]:
+    """The proved credentials that a read does not show as stopped, less those that a responder wants released."""
     open_keys = [credential.access_key for credential in actor.proved if credential.kind == "root" or not credential.owner]
     for key, (_, credential) in wanted_settings(actor, now).items():
-        if not _stopped(key, live.get(key)):
+        if key not in freed and not _stopped(key, live.get(key)):
             open_keys.append(credential.access_key)
     return open_keys
 

@@ -22,6 +22,7 @@ class Phase(StrEnum):
     CONTAIN = "contain"
     ERADICATE = "eradicate"
     RECOVER = "recover"
+    RELEASE = "release"
     PREPARE = "prepare"
 
 

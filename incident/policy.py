@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from incident.settings import Entry
 
-Question = Literal["contain", "restore", "addition"]
+Question = Literal["contain", "restore", "addition", "release"]
 
 
 class _Strict(BaseModel):

@@ -57,11 +57,17 @@ class SettlingResponders(ScriptedResponders):
         answer = httpx.post(f"{self._prefect_api}/flow_runs/{run.body['flow_run']}/resume", json={"run_input": form}, timeout=30)
         return "" if answer.is_success and answer.json()["status"] == "ACCEPT" else "the run is not asleep yet"
 
-    def look_again(self) -> list[str]:
-        """Amend the finished case once more and wait for the report of the look that follows; answers every report's status."""
-        assert self._until(lambda: self._taken(["look-again"]) == "")
+    def release(self) -> list[str]:
+        """Ask, after the report, to release the containment; answers every report's status when the next is there."""
+        assert self._until(lambda: self._taken(["release"]) == "")
         assert self._until(lambda: len(self._reports()) == 2)
         return self._reports()
+
+    def keys(self) -> list[str]:
+        """The status of mallory's access keys."""
+        account = self._hands.config.aws.accounts[0]
+        listed = self._hands.aws.call(account, "us-east-1", "iam", "ListAccessKeys", {"UserName": "mallory"})
+        return [key["Status"] for key in listed["AccessKeyMetadata"]]
 
     def _taken(self, words: list[str]) -> str:
         person = self._in_slack
@@ -84,12 +90,21 @@ class SettlingResponders(ScriptedResponders):
 @pytest.mark.slow
 def test_people_settle_what_the_plan_leaves_to_them(tmp_path):
     log, verdict_file = tmp_path / "log", tmp_path / "verdict.json"
-    people: list[SettlingResponders] = []
+    arguments: list[Any] = []
     reports: list[str] = []
+    keys: list[str] = []
 
     def responders(*given: Any) -> SettlingResponders:
-        people.append(SettlingResponders(*given))
-        return people[-1]
+        arguments.extend(given)
+        return SettlingResponders(*given)
+
+    def afterwards(addresses: dict[str, str]) -> None:
+        people = SettlingResponders(*arguments)
+        people.start()
+        keys.extend(people.keys())
+        reports.extend(people.release())
+        keys.extend(people.keys())
+        people.stop()
 
     exercise = Exercise(
         SCENARIO,
@@ -98,10 +113,11 @@ def test_people_settle_what_the_plan_leaves_to_them(tmp_path):
         dump=None,
         console=Console(file=log.open("w"), width=200),
         responders=responders,
-        visit=lambda addresses: reports.extend(people[-1].look_again()),
+        visit=afterwards,
     )
     assert exercise.run() == 0, log.read_text()
     verdict = json.loads(verdict_file.read_text())
     assert verdict["restored"]
     assert verdict["claimed"]["complete"]
     assert reports == ["restored", "restored"]
+    assert keys == ["Inactive", "Active"]

@@ -7,15 +7,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from examples import ACCOUNT, NOON, record, setting
+from examples import ACCOUNT, NOON, record, setting, step
 from hypothesis import given
 from hypothesis import strategies as st
 
 from incident.actor import Actor, Credential, Link
 from incident.amendments import Amendments, Unclear, amendment, read_amendment
 from incident.attribution import followed
-from incident.plan import Unplanned
-from incident.planner import propose
+from incident.plan import Phase, Unplanned
+from incident.planner import Unread, propose
+from incident.release import released
 from incident.settings import UNKNOWN, Observed, Reversal, Source
 
 RULE = setting("security-group-rule", "sg-1", "ingress tcp 22-22 0.0.0.0/0")
@@ -81,6 +82,8 @@ def test_any_text_is_read_or_refused(text):
         "strike 12-34",
         "credential AKIA1 theirs",
         "credential AKIA1 not-theirs",
+        "release",
+        "release contain-1 contain-2",
         "look-again",
     ],
 )
@@ -171,3 +174,45 @@ def test_a_credential_that_a_person_excludes_acts_for_nobody():
 def test_a_suspected_credential_that_a_person_confirms_is_proved():
     suspected = replace(SEED, access_key="AKIA3", link=Link.SUSPECTED)
     assert actor("credential AKIA3 theirs").with_credential(suspected).did(record("DeleteVpc", key="AKIA3", at=10))
+
+
+# --- release --------------------------------------------------------------------------------------------------------------------
+
+KEY = setting("access-key", "AKIA1", "mallory", region="global")
+STOPPED = step(KEY, expects="Active", leaves="Inactive", phase=Phase.CONTAIN, title="Deactivate access key AKIA1")
+
+
+def test_containment_is_taken_back_to_what_was_before_and_says_what_that_means():
+    ((back,), left) = released([STOPPED], {KEY: Observed(KEY, "Inactive")})
+    assert (back.expects, back.leaves, back.phase) == ("Inactive", "Active", Phase.RELEASE)
+    assert "whoever stole this key can use it again" in back.title
+    assert left == []
+
+
+def test_what_is_as_it_was_already_needs_no_release():
+    assert released([STOPPED], {KEY: Observed(KEY, "Active")}) == ([], [])
+
+
+def test_what_somebody_changed_since_is_not_released_over_them():
+    policy = setting("role-policy", "Deploy", "CountermandRevokeOlderSessions", region="global")
+    denied = step(policy, expects=None, leaves="{}", phase=Phase.CONTAIN)
+    steps, (item,) = released([denied], {policy: Observed(policy, '{"theirs": 1}')})
+    assert (steps, item.status) == ([], "conflict")
+
+
+def test_what_cannot_be_read_is_not_released():
+    steps, (item,) = released([STOPPED], {KEY: Unread("AccessDenied")})
+    assert (steps, item.status) == ([], "unread")
+
+
+def test_the_last_change_is_taken_back_first():
+    other = setting("access-key", "AKIA2", "mallory", region="global")
+    second = step(other, expects="Active", leaves="Inactive", phase=Phase.CONTAIN)
+    steps, _ = released([STOPPED, second], {KEY: Observed(KEY, "Inactive"), other: Observed(other, "Inactive")})
+    assert [one.key for one in steps] == [other, KEY]
+
+
+def test_a_release_names_steps_or_all_of_them():
+    assert told("release").releases("contain-1")
+    assert told("release contain-1 contain-2").releases("contain-2")
+    assert not told("release contain-1").releases("contain-9")

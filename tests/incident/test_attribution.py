@@ -17,6 +17,7 @@ from incident.record import Record
 from incident.services import caller_behind
 
 STOLEN = "AKIAMALLORYEXAMPLE"
+WORKER = {"instanceId": "i-1", "iamInstanceProfile": {"arn": f"arn:aws:iam::{ACCOUNT}:instance-profile/Worker"}}
 DEPLOY = f"arn:aws:iam::{ACCOUNT}:role/Deploy"
 
 
@@ -146,7 +147,7 @@ def test_what_a_suspected_session_hands_out_is_suspected_too():
 @pytest.mark.parametrize(
     ("service", "name", "request_", "response", "session"),
     [
-        ("ec2", "RunInstances", {}, {"instancesSet": {"items": [{"instanceId": "i-1"}]}}, "i-1"),
+        ("ec2", "RunInstances", {}, {"instancesSet": {"items": [WORKER]}}, "i-1"),
         ("lambda", "CreateFunction20150331", {"functionName": "probe"}, {}, "probe"),
     ],
 )
@@ -227,7 +228,7 @@ def launch(group: str, instance: str, *, at: int):
         at=at,
         by="autoscaling.amazonaws.com",
         request={"tagSpecificationSet": {"items": [{"tags": [{"key": "aws:autoscaling:groupName", "value": group}]}]}},
-        response={"instancesSet": {"items": [{"instanceId": instance}]}},
+        response={"instancesSet": {"items": [WORKER | {"instanceId": instance}]}},
     )
 
 
@@ -389,13 +390,16 @@ def test_one_question_shows_every_credential_of_a_user_whom_the_actor_made():
         response={"accessKey": {"accessKeyId": "AKIA2", "userName": "svc"}},
     )
     actor = followed(seed(), [made, key])
-    assert list(questions(actor, [])) == [Question("AccessKeyId", STOLEN), Question("Username", "svc", since=made.time)]
+    assert list(questions(actor, [])) == [
+        Question("AccessKeyId", STOLEN, account=ACCOUNT),
+        Question("Username", "svc", since=made.time, account=ACCOUNT),
+    ]
 
 
 @given(st.permutations(range(6)))
 def test_the_order_in_which_records_arrive_does_not_matter(order):
     made = record("CreateUser", service="iam", at=1, request={"userName": "svc"})
-    used = as_user("RunInstances", "svc", key="AKIASVC", at=2, response={"instancesSet": {"items": [{"instanceId": "i-1"}]}})
+    used = as_user("RunInstances", "svc", key="AKIASVC", at=2, response={"instancesSet": {"items": [WORKER]}})
     inside = as_role("CreateVpc", "Worker", "i-1", at=3, key="ASIAINSTANCE")
     call, stack = stack_call("CreateStack", "theirs", at=4), by_stack("CreateVpc", at=5)
     other = record("DeleteVpc", at=6, key="AKIAOWNER", user="owner")

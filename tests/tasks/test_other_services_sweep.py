@@ -69,7 +69,8 @@ def test_a_function_without_policy_and_url_is_no_failed_read(aws):
     (account,) = aws.config.accounts
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = aws.client(account, "us-east-1", "iam").create_role(RoleName="pay-role", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    identities = aws.client(account, "us-east-1", "iam")
+    role = identities.create_role(RoleName="pay-role", AssumeRolePolicyDocument=document)["Role"]["Arn"]
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("pay.py", "")

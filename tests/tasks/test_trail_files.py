@@ -448,10 +448,10 @@ def test_a_response_finds_and_undoes_what_the_event_history_has_forgotten(old, t
         hands.evidence.keep_json("inc-old", "finding.json", stage.finding().api, "the finding")
         inquiry = Inquiry(Case("inc-old", hands), scopes)
         asyncio.run(_closed(inquiry.case, 1, inquiry))
-        records, looked = inquiry.records, inquiry.looked
+        records = inquiry.records
         # The trail is younger than a year, and that is all that is not known of any region.
-        assert {look.gap[0] for look in looked if look.gap} == {"incomplete"}
-        silent = [re.match("no trail file and no digest from .* to (.{10}): ", look.gap[1]) for look in looked if look.gap]
+        assert {status for _, status, _ in inquiry.gaps} == {"incomplete"}
+        silent = [re.match("no trail file and no digest from .* to (.{10}): ", why) for _, _, why in inquiry.gaps]
         assert silent
         assert all(silent)
         assert {found[1] for found in silent} <= {f"{now(aws) - days * DAY:%Y-%m-%d}" for days in (121, 122)}

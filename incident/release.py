@@ -1,0 +1,78 @@
+"""The way back from containment: each setting that it changed gets the value that it had before, by a plan that people approve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from incident.families import family_for_kind
+from incident.family import Unrestorable
+from incident.plan import Phase, PlannedCall, Step, Unplanned, step_id
+from incident.planner import Unread, brief
+from incident.resources.identity import ACCESS_KEY
+from incident.settings import Observed, SettingKey, Value, same
+
+Live = Mapping[SettingKey, Observed | Unread | None]
+
+
+def released(contained: Iterable[Step], live: Live) -> tuple[list[Step], list[Unplanned]]:
+    """The steps that put back what containment changed, the last change first, and what cannot or need not be put back.
+
+    Args:
+        contained: containment's steps that were carried out, in their order.
+        live: what a read just showed of their settings.
+    """
+    steps: list[Step] = []
+    unplanned: list[Unplanned] = []
+    for step in reversed(list(contained)):
+        outcome = _undone(step, live.get(step.key, Unread("it was not read")))
+        if isinstance(outcome, Step):
+            steps.append(outcome)
+        elif isinstance(outcome, Unplanned):
+            unplanned.append(outcome)
+    return steps, unplanned
+
+
+def _undone(step: Step, found: Observed | Unread | None) -> Step | Unplanned | None:
+    if isinstance(found, Unread):
+        return _left(step, "unread", f"its live value could not be read: {found.reason}", None)
+    value = found.value if found else None
+    if same(value, step.expects):
+        return None
+    if not same(value, step.leaves):
+        return _left(step, "conflict", f"containment left it {_valued(step.leaves)}, and now it is {_valued(value)}", value)
+    change = family_for_kind(step.key.kind).change(step.key, found, step.expects)
+    if isinstance(change, Unrestorable):
+        return _left(step, "not-invertible", change.reason, value)
+    return Step(
+        id=step_id(Phase.RELEASE, step.key, step.expects),
+        phase=Phase.RELEASE,
+        title=f"Take back: {step.title}{_warning(step)}",
+        key=step.key,
+        expects=value,
+        leaves=step.expects,
+        calls=tuple(PlannedCall.of(call) for call in change),
+        undo=step.calls,
+        why=step.why,
+        source="the value from before containment",
+    )
+
+
+def _warning(step: Step) -> str:
+    """What a tired person must not overlook."""
+    return " (whoever stole this key can use it again)" if step.key.kind == ACCESS_KEY and step.expects == "Active" else ""
+
+
+def _left(step: Step, status: str, why: str, found: Value) -> Unplanned:
+    return Unplanned(
+        status=status,
+        what=f"take back: {step.title}",
+        why=why,
+        advice="Decide by hand.",
+        key=step.key,
+        found=found,
+        wanted=step.expects,
+    )
+
+
+def _valued(value: Value) -> str:
+    return "absent" if value is None else brief(value)
