@@ -356,14 +356,21 @@ def ledger_verify(incident: Annotated[str, typer.Argument(help="The incident's i
 @evidence_app.command("verify")
 def evidence_verify(incident: Annotated[str, typer.Argument(help="The incident's id.")]) -> None:
     """Check every kept item against the manifest in the ledger."""
-    from tasks.evidence import EvidenceStore
+    from tasks.aws import Aws
+    from tasks.evidence import EvidenceUnavailable
+    from tasks.hands import evidence_store
 
     config = _config()
-    store = EvidenceStore(config.evidence, _ledger())
+    store = evidence_store(config, Aws(config.aws), _ledger())
     items = store.manifest(incident)
     if not items:
         raise UserError(f"no evidence of {incident} is in the ledger; `countermand incidents` lists what it knows")
-    damage = store.verify(incident)
+    try:
+        damage = store.verify(incident)
+    except EvidenceUnavailable as error:
+        raise UserError(str(error)) from None
+    for name, why in store.gaps(incident).items():
+        console.print(f"[yellow]not kept[/yellow]: {escape(name)}: {escape(plain(why, 300))}", soft_wrap=True, highlight=False)
     for item in damage:
         errors.print(f"[red]{escape(item.what)}[/red]: {escape(item.item)}", soft_wrap=True)
     if damage:

@@ -83,7 +83,7 @@ class Step(_Frozen):
         why: ids of the CloudTrail records that are the evidence.
         source: where the wanted value comes from.
         after: ids of steps that must be done before this one.
-        evidence: ids of evidence steps that must be complete and verified before this one.
+        evidence: ids of evidence steps that must be complete, and names of kept items that must verify, before this one.
         creates: JMESPath of the new id in the last call's response, when the step makes a resource again.
         replaces: the id of the deleted resource that the new one stands for; later steps that name it get the new id.
         irreversible: why the step cannot be taken back; empty when it can.
@@ -198,6 +198,11 @@ class Plan(_Frozen):
             kind = "create" if step.expects is None else "delete" if step.leaves is None else "update"
             tally[kind] += 1
         return tally
+
+
+def is_item(evidence: str) -> bool:
+    """Whether what a step rests on is a kept item, by its name, and not a step that takes evidence."""
+    return "/" in evidence
 
 
 def step_id(phase: Phase, key: SettingKey, leaves: Value) -> str:

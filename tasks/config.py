@@ -92,6 +92,66 @@ class AwsConfig(BaseModel):
     events: EventsConfig = EventsConfig()
 
 
+class EvidenceStoreConfig(BaseModel):
+    """Where evidence is kept.
+
+    Attributes:
+        kind: `folder` is a folder under `home`; `s3` a bucket with Object Lock.
+        bucket: the bucket.
+        prefix: what stands before the incident's id in a key.
+        account: whose credentials write the bucket, such as those of an evidence account; empty means our own.
+        region: where the bucket is; empty means the home region.
+        key: the id or ARN of the KMS key under which items are encrypted; empty means what the bucket says.
+        retention_days: how long an item is locked.
+        mode: `governance` lets those who may bypass a lock do so; `compliance` lets nobody, and cannot be undone.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["folder", "s3"] = "folder"
+    bucket: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$")
+    prefix: str = Field(default="", pattern=r"^([^/].*[^/]|[^/])?$")
+    account: str = Field(default="", pattern=r"^(\d{12})?$")
+    region: str = ""
+    key: str = ""
+    retention_days: int = Field(default=365, ge=1, le=36500)
+    mode: Literal["governance", "compliance"] = "governance"
+
+    @model_validator(mode="after")
+    def _names_what_its_kind_needs(self) -> EvidenceStoreConfig:
+        if self.kind == "s3" and not self.bucket:
+            raise ValueError("kind s3 needs bucket; add it, or set kind to folder")
+        given = sorted(self.model_fields_set - {"kind"})
+        if self.kind == "folder" and given:
+            raise ValueError(f"{given[0]} goes with kind s3, not folder; set kind to s3, or remove it")
+        return self
+
+
+class SnapshotsConfig(BaseModel):
+    """What happens to the snapshots that are taken as evidence.
+
+    Attributes:
+        account: the evidence account, with which they are shared; empty means nobody.
+        key: the ARN of the KMS key under which they are copied before; `{region}` in it stands for the snapshot's region. What the
+            default AWS key encrypts cannot be shared.
+        lock_days: for how long they are locked, in governance mode; 0 means not at all.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    account: str = Field(default="", pattern=r"^(\d{12})?$")
+    key: str = Field(default="", pattern=r"^(arn:[a-z-]+:kms:([a-z0-9-]+|\{region\}):\d{12}:(key|alias)/.+)?$")
+    lock_days: int = Field(default=0, ge=0, le=36500)
+
+    @model_validator(mode="after")
+    def _shares_what_can_be_shared(self) -> SnapshotsConfig:
+        if self.account and not self.key:
+            raise ValueError("account needs key; what the default AWS key encrypts cannot be shared, so name the key to copy under")
+        if self.key and not self.account:
+            raise ValueError("key needs account; name the account to share with, or remove key")
+        return self
+
+
 class SlackConfig(BaseModel):
     """The Slack app. Without a bot token no message is sent."""
 
@@ -128,6 +188,8 @@ class Config(BaseSettings):
     aws: AwsConfig = AwsConfig()
     slack: SlackConfig = SlackConfig()
     gateway: GatewayConfig = GatewayConfig()
+    evidence_store: EvidenceStoreConfig = EvidenceStoreConfig()
+    snapshots: SnapshotsConfig = SnapshotsConfig()
 
     @classmethod
     def settings_customise_sources(

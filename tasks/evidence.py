@@ -1,4 +1,8 @@
-"""The evidence store: files in a folder, each hashed and chained by the ledger before anybody relies on it."""
+"""The evidence store: every item is hashed before it is written, and chained by the ledger before anybody relies on it.
+
+Where the bytes lie is a `Place`: a folder, or a bucket with Object Lock (`tasks/evidence_bucket.py`). The manifest, of what was kept
+and what could not be, is the ledger's lines on evidence.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,22 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import quote
 
 from incident.ledger import Kind
 from tasks.ledger import Ledger
 
-_SAFE_NAME = re.compile(r"[A-Za-z0-9._/-]+")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9._/%-]+")
+Item = Mapping[str, Any]
+"""An item's line in the manifest."""
+
+
+class EvidenceUnavailable(Exception):
+    """The place of the evidence cannot be written or read; one line that says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +36,59 @@ class Damage:
     what: str
 
 
-class EvidenceStore:
-    """Evidence of every incident, one folder each."""
+class Place(Protocol):
+    """Where the bytes of the evidence lie. A method raises `EvidenceUnavailable` where the place does not answer."""
 
-    def __init__(self, folder: Path, ledger: Ledger) -> None:
-        self._folder, self._ledger = folder, ledger
+    def write(self, incident: str, name: str, content: bytes) -> Item:
+        """Store an item; what else the manifest must say of it, such as its version."""
+        ...
+
+    def read(self, incident: str, item: Item) -> bytes:
+        """The content that was recorded.
+
+        Raises:
+            LookupError: it is not there.
+        """
+        ...
+
+    def holds(self, incident: str, item: Item) -> bool:
+        """Whether the content that was recorded is there."""
+        ...
+
+    def damage(self, incident: str, item: Item) -> str:
+        """What is wrong with one item; empty where it is as it was recorded."""
+        ...
+
+    def names(self, incident: str) -> set[str]:
+        """The names of all that lies there."""
+        ...
+
+
+class EvidenceStore:
+    """Evidence of every incident.
+
+    Args:
+        place: where the bytes lie; a path stands for a folder.
+        ledger: holds the manifest.
+    """
+
+    def __init__(self, place: Path | Place, ledger: Ledger) -> None:
+        self._place: Place = Folder(place) if isinstance(place, Path) else place
+        self._ledger = ledger
 
     def keep(self, incident: str, name: str, content: bytes, about: str) -> str:
         """Store an item once and return its SHA-256 in hex. Storing other content under a taken name is refused.
 
         Raises:
             ValueError: a name that is no plain relative path, or one that holds other content.
+            EvidenceUnavailable: the place cannot be written.
         """
-        path = self._path(incident, name)
+        _check_names(incident, name)
         digest = hashlib.sha256(content).hexdigest()
-        if self._ledger.find(incident, f"evidence:{name}") is None:
-            # A file that no line speaks of is what a crash left behind; nobody has relied on it.
-            _write(path, content)
         body = {"item": name, "sha256": digest, "bytes": len(content), "about": about}
+        if self._ledger.find(incident, f"evidence:{name}") is None:
+            # What no line speaks of is what a crash left behind; nobody has relied on it.
+            body |= self._place.write(incident, name, content)
         line, _ = self._ledger.append(incident, Kind.EVIDENCE, f"evidence:{name}", body)
         if line.body["sha256"] != digest:
             raise ValueError(f"evidence {name} of {incident} exists with other content; give the new item a name of its own")
@@ -57,42 +103,98 @@ class EvidenceStore:
         if not self.has(incident, name):
             self.keep_json(incident, name, content, about)
 
+    def note_gap(self, incident: str, name: str, why: str, about: str) -> None:
+        """Write down that an item could not be kept. An item that is kept later all the same closes the gap."""
+        _check_names(incident, name)
+        self._ledger.append(incident, Kind.EVIDENCE, f"evidence-gap:{name}", {"item": name, "gap": why, "about": about})
+
     def load_json(self, incident: str, name: str) -> Any:
-        return json.loads(self._path(incident, name).read_bytes())
+        item = self._item(incident, name)
+        if item is None:
+            raise LookupError(f"{incident}: the manifest knows no evidence {name}")
+        return json.loads(self._place.read(incident, item))
 
     def has(self, incident: str, name: str) -> bool:
-        return self._ledger.find(incident, f"evidence:{name}") is not None and self._path(incident, name).exists()
+        item = self._item(incident, name)
+        return item is not None and self._place.holds(incident, item)
 
     def manifest(self, incident: str) -> list[dict[str, Any]]:
-        return [dict(line.body) for line in self._ledger.lines(incident, Kind.EVIDENCE)]
+        """What was kept, in its order."""
+        return [dict(line.body) for line in self._ledger.lines(incident, Kind.EVIDENCE) if "sha256" in line.body]
+
+    def gaps(self, incident: str) -> dict[str, str]:
+        """The names of what could not be kept, each with the reason."""
+        lines = self._ledger.lines(incident, Kind.EVIDENCE)
+        kept = {str(line.body["item"]) for line in lines if "sha256" in line.body}
+        missed = {str(line.body["item"]): str(line.body["gap"]) for line in lines if "gap" in line.body}
+        return {name: why for name, why in missed.items() if name not in kept}
 
     def verify(self, incident: str) -> list[Damage]:
         """Every item that was changed, is missing, or that nobody recorded."""
-        known = {str(item["item"]): str(item["sha256"]) for item in self.manifest(incident) if "sha256" in item}
-        damage = [Damage(name, what) for name, digest in known.items() if (what := self._damage(incident, name, digest))]
-        folder = self._folder / incident
-        present = {str(path.relative_to(folder)) for path in _files(folder)}
-        return damage + [Damage(name, "added: the manifest does not know it") for name in sorted(present - known.keys())]
+        known = {str(item["item"]): item for item in self.manifest(incident)}
+        damage = [Damage(name, what) for name, item in known.items() if (what := self._place.damage(incident, item))]
+        added = sorted(self._place.names(incident) - known.keys())
+        return damage + [Damage(name, "added: the manifest does not know it") for name in added]
 
-    def _damage(self, incident: str, name: str, digest: str) -> str:
+    def damage(self, incident: str, name: str) -> str:
+        """What keeps one item from being relied on: not in the manifest, changed or missing; empty where nothing does."""
+        item = self._item(incident, name)
+        return "not in the manifest" if item is None else self._place.damage(incident, item)
+
+    def _item(self, incident: str, name: str) -> Item | None:
+        line = self._ledger.find(incident, f"evidence:{name}")
+        return line.body if line else None
+
+
+class Folder:
+    """A folder, with one for each incident in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, incident: str, name: str, content: bytes) -> Item:
         path = self._path(incident, name)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.write_bytes(content)
+        draft.chmod(0o400)
+        draft.replace(path)
+        return {}
+
+    def read(self, incident: str, item: Item) -> bytes:
+        try:
+            return self._path(incident, item["item"]).read_bytes()
+        except FileNotFoundError:
+            raise LookupError(f"{incident}: evidence {item['item']} is missing") from None
+
+    def holds(self, incident: str, item: Item) -> bool:
+        return self._path(incident, item["item"]).exists()
+
+    def damage(self, incident: str, item: Item) -> str:
+        path = self._path(incident, item["item"])
         if not path.exists():
             return "missing"
-        return "" if hashlib.sha256(path.read_bytes()).hexdigest() == digest else "changed"
+        return "" if hashlib.sha256(path.read_bytes()).hexdigest() == item["sha256"] else "changed"
+
+    def names(self, incident: str) -> set[str]:
+        folder = self._folder / incident
+        return {str(path.relative_to(folder)) for path in _files(folder)}
 
     def _path(self, incident: str, name: str) -> Path:
-        for part in (incident, name):
-            if not _SAFE_NAME.fullmatch(part) or ".." in part or part.startswith("/"):
-                raise ValueError(f"{part[:60]!r} is no name for evidence: letters, digits, dots, dashes and slashes only")
+        _check_names(incident, name)
         return self._folder / incident / name
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(content)
-    draft.chmod(0o400)
-    draft.replace(path)
+def part_of_name(text: str) -> str:
+    """A name of AWS's, such as a user's, as one part of an item's name; no two have the same."""
+    quoted = quote(text, safe="").replace("..", "%2E%2E").replace("~", "%7E")
+    return "%2E" if quoted == "." else quoted
+
+
+def _check_names(*names: str) -> None:
+    for name in names:
+        if not _SAFE_NAME.fullmatch(name) or ".." in name or name.startswith("/"):
+            raise ValueError(f"{name[:60]!r} is no name for evidence: letters, digits, dots, dashes, per cents and slashes only")
 
 
 def _files(folder: Path) -> Iterable[Path]:

@@ -19,11 +19,12 @@ import jmespath
 from incident.families import family_for_kind
 from incident.family import Read, Scope
 from incident.ledger import Kind, Line
-from incident.plan import Phase, Plan, PlannedCall, PlannedLookup, Step
+from incident.plan import Phase, Plan, PlannedCall, PlannedLookup, Step, is_item
 from incident.planner import Unread, brief
 from incident.settings import Value, same
 from tasks.approvals import Approvals
 from tasks.aws import Aws, AwsError, observe
+from tasks.evidence import EvidenceStore, EvidenceUnavailable
 from tasks.ledger import Ledger
 
 
@@ -71,8 +72,9 @@ class Executor:
         approvals: Approvals,
         boundary: Boundary = lambda name: None,
         pause: Callable[[float], None] = time.sleep,
+        evidence: EvidenceStore | None = None,
     ) -> None:
-        self._aws, self._ledger, self._approvals = aws, ledger, approvals
+        self._aws, self._ledger, self._approvals, self._evidence = aws, ledger, approvals, evidence
         self._boundary, self._pause = boundary, pause
 
     def apply(self, plan: Plan, step: Step) -> Outcome:
@@ -205,9 +207,21 @@ class Executor:
                 state = ended[needed].result if needed in ended else "not run"
                 return Outcome(step.id, Result.BLOCKED, f"it needs step {needed}, which is {state}")
         for item in step.evidence:
-            if not self._evidence_complete(plan.incident, item):
-                return Outcome(step.id, Result.BLOCKED, f"its evidence {item} is not complete")
+            lacking = self._lacking(plan.incident, item)
+            if lacking:
+                return Outcome(step.id, Result.BLOCKED, f"its evidence {item} is {lacking}")
         return None
+
+    def _lacking(self, incident: str, item: str) -> str:
+        """What keeps a step from resting on evidence: on a step that takes it, or on an item that was kept."""
+        if not is_item(item):
+            return "" if self._evidence_complete(incident, item) else "not complete"
+        if self._evidence is None:
+            return "out of sight: no evidence store is at hand"
+        try:
+            return self._evidence.damage(incident, item)
+        except EvidenceUnavailable as error:
+            return f"out of sight: {error}"
 
     def _evidence_complete(self, incident: str, step_id: str) -> bool:
         ends = [line for line in self._ledger.lines(incident, Kind.OUTCOME) if line.body["step"] == step_id]

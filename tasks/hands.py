@@ -15,6 +15,7 @@ from tasks.baseline import Baselines
 from tasks.cloudtrail import EventHistory, EventSource
 from tasks.config import Config, load_config, load_policy
 from tasks.evidence import EvidenceStore
+from tasks.evidence_bucket import Bucket
 from tasks.executor import Boundary, Executor
 from tasks.ledger import Ledger
 from tasks.opening import Opening
@@ -61,7 +62,7 @@ def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda nam
     ledger = Ledger.open(config.ledger, clock)
     aws = Aws(config.aws)
     approvals = Approvals(ledger, policy, clock)
-    evidence, roster = EvidenceStore(config.evidence, ledger), Roster(config.folder / "roster", ledger, clock)
+    evidence, roster = evidence_store(config, aws, ledger, clock), Roster(config.folder / "roster", ledger, clock)
     return Hands(
         config=config,
         policy=policy,
@@ -72,7 +73,7 @@ def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda nam
         approvals=approvals,
         evidence=evidence,
         baselines=Baselines(config.folder / "baselines", ledger),
-        executor=Executor(aws, ledger, approvals, boundary),
+        executor=Executor(aws, ledger, approvals, boundary, evidence=evidence),
         roster=roster,
         amending=Amending(ledger, roster, policy, evidence, clock),
         opening=Opening(ledger, roster, policy, config.aws.accounts, clock),
@@ -105,6 +106,12 @@ def _history(aws: Aws) -> EventSource:
             return TrailLake(aws, events)
         case _:
             return EventHistory(aws)
+
+
+def evidence_store(config: Config, aws: Aws, ledger: Ledger, clock: Clock = utc_now) -> EvidenceStore:
+    """The store in the place that the configuration names."""
+    stored = config.evidence_store
+    return EvidenceStore(Bucket(aws, stored, clock) if stored.kind == "s3" else config.evidence, ledger)
 
 
 def _slack(config: Config) -> SlackChannel | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.evidence import EvidenceStore
+from tasks.evidence import EvidenceStore, part_of_name
 from tasks.ledger import Ledger
 
 
@@ -69,3 +69,23 @@ def test_what_a_crash_left_without_a_line_is_written_again(store, tmp_path):
 def test_a_name_that_leads_out_of_the_folder_is_refused(store, name):
     with pytest.raises(ValueError, match="no name for evidence"):
         store.keep("inc-1", name, b"", "nothing")
+
+
+def test_a_gap_stands_in_the_manifest_until_the_item_is_kept_all_the_same(store):
+    store.note_gap("inc-1", "instances/x/screenshot.json", "UnauthorizedOperation", "the screen")
+    assert store.gaps("inc-1") == {"instances/x/screenshot.json": "UnauthorizedOperation"}
+    assert store.verify("inc-1") == []
+    assert store.damage("inc-1", "instances/x/screenshot.json") == "not in the manifest"
+    store.keep_json("inc-1", "instances/x/screenshot.json", {}, "the screen")
+    assert store.gaps("inc-1") == {}
+    assert store.damage("inc-1", "instances/x/screenshot.json") == ""
+
+
+def test_names_of_aws_become_names_of_items_and_stay_apart(store):
+    names = ["a@b", "a%40b", "..", ".", "../../etc", "a+b=c,d", "häßlich", "plain-name_1", "~"]
+    parts = [part_of_name(name) for name in names]
+    assert len(set(parts)) == len(names)
+    assert part_of_name("plain-name_1") == "plain-name_1"
+    for part in parts:
+        store.keep("inc-1", f"identities/{part}/user.json", part.encode(), "a user")
+    assert store.verify("inc-1") == []

@@ -16,6 +16,7 @@ from incident.settings import SettingKey
 from tasks.approvals import Approvals
 from tasks.aws import Aws
 from tasks.config import AwsConfig
+from tasks.evidence import EvidenceStore
 from tasks.executor import Executor, Result, _renamed
 from tasks.ledger import Ledger
 
@@ -184,6 +185,26 @@ def test_a_deletion_without_its_evidence_is_blocked(desk):
     (outcome,) = desk.apply(plan)
     assert outcome.result is Result.BLOCKED
     assert "evidence" in outcome.detail
+    assert desk.is_open()
+
+
+def test_a_deletion_rests_on_kept_items_that_verify(desk, tmp_path):
+    item = "instances/us-east-1/i-1/console-output.json"
+    plan = Plan(incident="inc-1", title="evidence", steps=(desk.step(evidence=(item,)),))
+    desk.approve(plan)
+    (step,) = plan.steps
+    assert desk.executor._not_now(plan, step).detail.endswith("no evidence store is at hand")
+    store = EvidenceStore(tmp_path / "evidence", desk.ledger)
+    desk.executor._evidence = store
+    assert desk.executor._not_now(plan, step).detail == f"its evidence {item} is not in the manifest"
+    store.keep_json("inc-1", item, {"Output": "login:"}, "the console")
+    kept = tmp_path / "evidence" / "inc-1" / item
+    kept.chmod(0o600)
+    kept.write_text("{}")
+    assert desk.executor._not_now(plan, step).detail == f"its evidence {item} is changed"
+    kept.unlink()
+    (outcome,) = desk.apply(plan)
+    assert (outcome.result, outcome.detail) == (Result.BLOCKED, f"its evidence {item} is missing")
     assert desk.is_open()
 
 
