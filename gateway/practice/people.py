@@ -85,8 +85,8 @@ class ScriptedResponders(threading.Thread):
 
     def _fill_in(self, asked: Asked) -> str:
         """The form of the Prefect UI, filled in through the same API."""
-        line = self._ledger.find(self._incident, "run")
-        if line is None:
+        runs = self._ledger.lines(self._incident, Kind.RUN)
+        if not runs:
             return "the incident has no run yet"
         form = {
             "decision": str(Answer.APPROVE),
@@ -96,7 +96,8 @@ class ScriptedResponders(threading.Thread):
             "strike_steps": "",
             "plan_digest": asked.digest,
         }
-        answer = httpx.post(f"{self._prefect_api}/flow_runs/{line.body['flow_run']}/resume", json={"run_input": form}, timeout=30)
+        door = f"{self._prefect_api}/flow_runs/{runs[-1].body['flow_run']}/resume"
+        answer = httpx.post(door, json={"run_input": form}, timeout=30)
         accepted = answer.is_success and answer.json().get("status") == "ACCEPT"
         return "" if accepted else "the run is not asleep yet"
 
