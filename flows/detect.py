@@ -49,6 +49,7 @@ async def detect(incident: str, look: int = 1) -> str:
         "severity": finding.severity,
         "account": finding.account,
         "region": finding.region,
+        "suspects": list(finding.named_principals),
         "title": finding.title,
         "responds": respond,
         "reason": problem or verdict.reason,

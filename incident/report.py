@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -169,11 +169,17 @@ def _timeline(lines: Iterable[Line]) -> Iterable[Moment]:
             yield Moment(line.at, words, line.position)
 
 
+def opened_by(body: Mapping[str, Any]) -> str:
+    """Who or what opened the incident: a responder with their reason, or a finding."""
+    by = body.get("by")
+    return f"Incident opened by {by['person']}: {by['reason']}" if by else f"Incident opened by {body['type']}"
+
+
 def _in_words(line: Line) -> str:
     body = line.body
     match line.kind:
         case Kind.OPENED:
-            return f"Incident opened by {body['type']}"
+            return opened_by(body)
         case Kind.PHASE if body["state"] == "done":
             return f"{str(body['phase']).replace('-', ' ').capitalize()}: {body['returned']}"
         case Kind.QUESTION:

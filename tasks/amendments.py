@@ -67,8 +67,9 @@ class Amending:
         responder = self._policy.by_name(person)
         if responder is None:
             return f"{person or 'this person'} is not among the responders of the policy"
-        questions = self._ledger.lines(incident, Kind.QUESTION)
-        suspects = {arn for line in questions for arn in line.body.get("suspects", ())}
+        opened = self._ledger.find(incident, "opened")
+        asked = [opened] if opened else []
+        suspects = {arn for line in (*asked, *self._ledger.lines(incident, Kind.QUESTION)) for arn in line.body.get("suspects", ())}
         return f"{person} is named in the finding and may not decide on it" if suspects & set(responder.principals) else ""
 
 

@@ -38,10 +38,10 @@ def desk(ledger, tmp_path):
     evidence = EvidenceStore(tmp_path / "evidence", ledger)
     amending = Amending(ledger, roster, policy, evidence, clock)
     approvals = Approvals(ledger, policy, clock)
-    ledger.append("inc-1", Kind.OPENED, "opened", {"responds": True, "reason": ""})
+    ledger.append("inc-1", Kind.OPENED, "opened", {"responds": True, "reason": "", "suspects": [MALLORY]})
     ledger.append("inc-1", Kind.PLAN, "plan:restore:1", {"digest": PLAN.digest, "plan": PLAN.model_dump(mode="json")})
     evidence.keep_json("inc-1", "records/actor-1.json", [{"eventID": "e-1"}], "records")
-    asked = approvals.ask(PLAN, "restore", 1, (MALLORY,))
+    asked = approvals.ask(PLAN, "restore", 1, ())
 
     def take(*lines: str, person: str = "alice", code: str = "", incident: str = "inc-1") -> str:
         now[0] += timedelta(minutes=1)
