@@ -53,7 +53,8 @@ def _forwarded(actor: Actor, records: list[Record]) -> Iterator[tuple[str, bool]
         if credential is None or credential.made or credential.link is not Link.PROVED:
             continue
         if not service:
-            callers[key, record.event_source, record.region] = actor.did(record)
+            if not record.read_only:
+                callers[key, record.event_source, record.region] = actor.did(record)
             continue
         theirs = callers.get((key, service, record.region))
         if theirs is not None:

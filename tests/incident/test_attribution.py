@@ -220,6 +220,16 @@ def test_with_a_stolen_key_a_service_acts_for_whoever_called_it_last():
     assert [actor.did(one) for one in called] == [False, True]
 
 
+def test_an_owner_who_only_looks_at_a_stack_does_not_take_the_thiefs_work_on_themselves():
+    owners = seed(owner_addresses=frozenset({"203.0.113.8"}))
+    by_thief = stack_call("CreateStack", "theirs", at=1, role="")
+    looks = record("DescribeStacks", service="cloudformation", at=2, ip="203.0.113.8", readOnly=True)
+    made = record("CreateVpc", at=3, ip="cloudformation.amazonaws.com")
+    identity = {**made.raw["userIdentity"], "invokedBy": "cloudformation.amazonaws.com"}
+    made = Record.parse(dict(made.raw) | {"userIdentity": identity})
+    assert followed(owners, [by_thief, looks, made]).did(made)
+
+
 def launch(group: str, instance: str, *, at: int):
     return as_role(
         "RunInstances",
