@@ -57,3 +57,10 @@ def test_our_sessions_carry_the_incident(aws, as_responder):
     ours = [one for one in asked if one.get("roleSessionName") == "countermand-inc-9"]
     assert ours
     assert {(one["externalId"], one["sourceIdentity"]) for one in ours} == {("between-us", "countermand-inc-9")}
+
+
+def test_sessions_come_from_the_regional_endpoint_whose_tokens_work_in_every_region(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    responder = Aws(AwsConfig(accounts=(OWN,), home_region="eu-west-1"))
+    assert responder.client(OWN, "eu-west-1", "sts").meta.endpoint_url == "https://sts.eu-west-1.amazonaws.com"
