@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from incident.families import family_for_kind
 from incident.family import Unrestorable
-from incident.plan import Phase, Plan, PlannedCall, Step, step_id
+from incident.plan import Phase, Plan, PlannedCall, Step, Unplanned, step_id
 from incident.resources.auto_scaling import GROUP
 from incident.resources.compute import INSTANCE
 from incident.resources.evidence import COMPLETED, key_for
 from incident.settings import SettingKey
+from incident.volatile import Of, rests_on
 
 
 def snapshot_steps(incident: str, volumes: Mapping[SettingKey, tuple[str, ...]]) -> tuple[Step, ...]:
@@ -37,13 +39,52 @@ def _snapshots(incident: str, instance: SettingKey, volumes: tuple[str, ...]) ->
     )
 
 
-def resting_on_evidence(steps: tuple[Step, ...], evidence: Plan) -> tuple[Step, ...]:
-    """The steps, each deletion of an instance resting on the snapshots that were taken of it.
+def resting_on_evidence(steps: tuple[Step, ...], evidence: Plan, kept: Kept | None = None) -> tuple[Step, ...]:
+    """The steps, each deletion resting on the snapshots that were taken of an instance and on the facts that were kept of it.
 
-    A group takes its instances along, and a step does not say which: it rests on all that were taken where it is.
+    A group takes its instances along, and a step does not say which: it rests on all that was kept where it is.
     """
     taken = {(step.account, step.region, step.key.resource): step.id for step in evidence.steps}
-    return tuple(step.model_copy(update={"evidence": rests}) if (rests := _rests_on(step, taken)) else step for step in steps)
+
+    def resting(step: Step) -> Step:
+        rests = (*_rests_on(step, taken), *(_facts_of(step, kept) if kept else ()))
+        return step.model_copy(update={"evidence": rests}) if rests else step
+
+    return tuple(map(resting, steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the manifest says of facts: the names of the items, and of those that could not be kept, each with the reason."""
+
+    items: frozenset[str] = frozenset()
+    gaps: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def not_kept(steps: tuple[Step, ...], kept: Kept) -> tuple[Unplanned, ...]:
+    """What could not be kept of what the steps delete, for the people who decide on it."""
+    return tuple(told for step in steps if step.leaves is None and (told := _not_kept_of(step.key, kept)) is not None)
+
+
+def _not_kept_of(key: SettingKey, kept: Kept) -> Unplanned | None:
+    lost = [(name.rpartition("/")[2], kept.gaps[name]) for name in rests_on(key) if name in kept.gaps]
+    if not lost:
+        return None
+    return Unplanned(
+        status="no-evidence",
+        what=f"of {key.kind} {key.resource} ({key.region}) could not be kept: {', '.join(item for item, _ in lost)}",
+        why="; ".join(dict.fromkeys(why for _, why in lost)),
+        advice="It is gone with the deletion; strike the deletion if it matters, and take it by hand first.",
+        key=key,
+    )
+
+
+def _facts_of(step: Step, kept: Kept) -> tuple[str, ...]:
+    if step.leaves is not None:
+        return ()
+    if step.key.kind == GROUP:
+        return tuple(sorted(name for name in kept.items if name.startswith(f"{Of.INSTANCE}/{step.region}/")))
+    return tuple(name for name in rests_on(step.key) if name not in kept.gaps)
 
 
 def _rests_on(step: Step, taken: Mapping[tuple[str, str, str], str]) -> tuple[str, ...]:

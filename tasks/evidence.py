@@ -1,7 +1,7 @@
 """The evidence store: every item is hashed before it is written, and chained by the ledger before anybody relies on it.
 
-Where the bytes lie is a `Place`: a folder, or a bucket with Object Lock (`tasks/evidence_bucket.py`). The manifest, of what was kept
-and what could not be, is the ledger's lines on evidence.
+Where the bytes lie is a `Place`: a folder, or a bucket with Object Lock (`tasks/evidence_bucket.py`). The manifest is the
+ledger's lines on evidence: what was kept, and what could not be.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from incident.ledger import Kind
 from tasks.ledger import Ledger
@@ -183,12 +182,6 @@ class Folder:
     def _path(self, incident: str, name: str) -> Path:
         _check_names(incident, name)
         return self._folder / incident / name
-
-
-def part_of_name(text: str) -> str:
-    """A name of AWS's, such as a user's, as one part of an item's name; no two have the same."""
-    quoted = quote(text, safe="").replace("..", "%2E%2E").replace("~", "%7E")
-    return "%2E" if quoted == "." else quoted
 
 
 def _check_names(*names: str) -> None:

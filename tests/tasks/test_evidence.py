@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.evidence import EvidenceStore, part_of_name
+from incident.volatile import part_of_name
+from tasks.evidence import EvidenceStore
 from tasks.ledger import Ledger
 
 

@@ -8,6 +8,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.models.route_tables import RouteTable
 from moto.ec2.models.traffic_mirrors import TrafficMirrorFilter
 from moto.ec2.models.vpn_connections import VPNConnection
+from moto.ec2.responses.general import General
 from moto.ec2.responses.route_tables import RouteTables
 from moto.ec2.responses.traffic_mirrors import TrafficMirrors
 from moto.ec2.responses.vpcs import VPCs
@@ -99,6 +100,22 @@ def delete_traffic_mirror_session(self: Any) -> ActionResult:
         raise refuse("InvalidTrafficMirrorSessionId.NotFound", f"The traffic mirror session '{ident}' does not exist")
     result: ActionResult = delete_traffic_mirror_session.moto(self)
     return result
+
+
+# ---- screens ----------------------------------------------------------------------------------------------------
+
+_BLACK_PIXEL = (
+    "/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////////////////////////////////////////////////////////////////////////////"
+    "wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAA//EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AN//Z"
+)
+
+
+@corrects(General)
+def get_console_screenshot(self: Any) -> ActionResult:
+    instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+    if instance._state.name != "running":
+        raise refuse("IncorrectState", f"The instance '{instance.id}' is not in the 'running' state")
+    return ActionResult({"InstanceId": instance.id, "ImageData": _BLACK_PIXEL})
 
 
 # ---- propagation and VPN routes ---------------------------------------------------------------------------------

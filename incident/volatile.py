@@ -1,0 +1,209 @@
+"""Facts that die with a resource, and the reads that keep them, in the order in which they fade.
+
+They are taken before snapshots and before anything is stopped. User data may hold secrets: it is evidence, and goes nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote
+
+from incident.actor import Actor, Link
+from incident.family import Read
+from incident.network.function import FUNCTION
+from incident.resources.compute import INSTANCE
+from incident.resources.identity import GLOBAL, USER
+from incident.resources.role import ROLE
+from incident.settings import Reversal, SettingKey
+
+
+class Of(StrEnum):
+    """What facts are kept of."""
+
+    INSTANCE = "instances"
+    FUNCTION = "functions"
+    USER = "users"
+    ROLE = "roles"
+    NETWORK = "flow-logs"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Subject:
+    """One thing of which facts are kept; `name` is its id or name, empty for all networks of a region."""
+
+    of: Of
+    account: str
+    region: str
+    name: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Where its items lie."""
+        if self.of in (Of.USER, Of.ROLE):
+            return f"identities/{self.account}/{self.of}/{part_of_name(self.name)}"
+        if self.of is Of.NETWORK:
+            return f"{self.of}/{self.account}"
+        return f"{self.of}/{self.region}/{part_of_name(self.name)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A read for each value that the JMESPath `path` finds in an answer, with the value as its `parameter`."""
+
+    path: str
+    parameter: str
+    read: Read
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One item of evidence: the reads that tell it, of which the first that AWS answers counts.
+
+    `each` is a further read for each of what the answer names.
+    """
+
+    item: str
+    about: str
+    reads: tuple[Read, ...]
+    each: Each | None = None
+
+
+def part_of_name(text: str) -> str:
+    """A name of AWS's, such as a user's, as one part of an item's name; no two have the same."""
+    quoted = quote(text, safe="").replace("~", "%7E").replace("..", "%2E%2E")
+    return "%2E" if quoted == "." else quoted
+
+
+def facts(subject: Subject) -> tuple[Fact, ...]:
+    """What is kept of a subject."""
+    told = {
+        Of.INSTANCE: _of_instance,
+        Of.FUNCTION: _of_function,
+        Of.USER: _of_user,
+        Of.ROLE: _of_role,
+        Of.NETWORK: _of_networks,
+    }
+    return told[subject.of](subject)
+
+
+def _of_instance(one: Subject) -> tuple[Fact, ...]:
+    """Screen and console first: they change from minute to minute.
+
+    The latest console output is known for Nitro instances only; others answer with what they wrote at their last start. See
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-console.html
+    """
+    instance, attached = one.name, [{"Name": "attachment.instance-id", "Values": [one.name]}]
+    console = [Read("ec2", "GetConsoleOutput", {"InstanceId": instance, **more}) for more in ({"Latest": True}, {})]
+    user_data = Read("ec2", "DescribeInstanceAttribute", {"InstanceId": instance, "Attribute": "userData"})
+    associated = [{"Name": "instance-id", "Values": [instance]}]
+    groups = Each("NetworkInterfaces[].Groups[].GroupId", "GroupIds", Read("ec2", "DescribeSecurityGroups"))
+    described = Read("ec2", "DescribeInstances", {"InstanceIds": [instance]})
+    interfaces = Read("ec2", "DescribeNetworkInterfaces", {"Filters": attached})
+    return (
+        Fact(
+            f"{one.folder}/screenshot.json",
+            f"screen of {instance}",
+            (Read("ec2", "GetConsoleScreenshot", {"InstanceId": instance}),),
+        ),
+        Fact(f"{one.folder}/console-output.json", f"console output of {instance}", tuple(console)),
+        Fact(f"{one.folder}/user-data.json", f"user data of {instance}", (user_data,)),
+        Fact(f"{one.folder}/instance.json", f"instance {instance}", (described,)),
+        Fact(f"{one.folder}/interfaces.json", f"network interfaces of {instance}", (interfaces,)),
+        Fact(f"{one.folder}/security-groups.json", f"security groups of {instance}", (interfaces,), groups),
+        Fact(f"{one.folder}/volumes.json", f"volumes of {instance}", (Read("ec2", "DescribeVolumes", {"Filters": attached}),)),
+        Fact(
+            f"{one.folder}/profile.json",
+            f"instance profile of {instance}",
+            (Read("ec2", "DescribeIamInstanceProfileAssociations", {"Filters": associated}),),
+        ),
+    )
+
+
+def _of_function(one: Subject) -> tuple[Fact, ...]:
+    """The configuration names the layers; the code is fetched from where the same answer says. See
+    https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
+    """
+    return (
+        Fact(f"{one.folder}/function.json", f"function {one.name}", (Read("lambda", "GetFunction", {"FunctionName": one.name}),)),
+    )
+
+
+def _of_user(one: Subject) -> tuple[Fact, ...]:
+    """See https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed.html for what last-used tells."""
+    named = {"UserName": one.name}
+    documents = Each("PolicyNames", "PolicyName", Read("iam", "GetUserPolicy", named))
+    used = Each("AccessKeyMetadata[].AccessKeyId", "AccessKeyId", Read("iam", "GetAccessKeyLastUsed"))
+    return (
+        Fact(f"{one.folder}/user.json", f"user {one.name}", (Read("iam", "GetUser", named),)),
+        Fact(f"{one.folder}/access-keys.json", f"access keys of {one.name}", (Read("iam", "ListAccessKeys", named),), used),
+        Fact(f"{one.folder}/attached.json", f"policies attached to {one.name}", (Read("iam", "ListAttachedUserPolicies", named),)),
+        Fact(f"{one.folder}/policies.json", f"policies of {one.name}", (Read("iam", "ListUserPolicies", named),), documents),
+        Fact(f"{one.folder}/groups.json", f"groups of {one.name}", (Read("iam", "ListGroupsForUser", named),)),
+    )
+
+
+def _of_role(one: Subject) -> tuple[Fact, ...]:
+    """Who may assume a role and when it was last used stand in the role itself."""
+    named = {"RoleName": one.name}
+    documents = Each("PolicyNames", "PolicyName", Read("iam", "GetRolePolicy", named))
+    return (
+        Fact(f"{one.folder}/role.json", f"role {one.name}", (Read("iam", "GetRole", named),)),
+        Fact(f"{one.folder}/attached.json", f"policies attached to {one.name}", (Read("iam", "ListAttachedRolePolicies", named),)),
+        Fact(f"{one.folder}/policies.json", f"policies of {one.name}", (Read("iam", "ListRolePolicies", named),), documents),
+    )
+
+
+def _of_networks(one: Subject) -> tuple[Fact, ...]:
+    """Every flow log of the region, with where it delivers to: what the network carried is to be read there."""
+    return (Fact(f"{one.folder}/{one.region}.json", f"flow logs in {one.region}", (Read("ec2", "DescribeFlowLogs"),)),)
+
+
+def code_item(function: Subject) -> str:
+    """The name of the item that holds a function's code."""
+    return f"{function.folder}/code.zip"
+
+
+def subjects(instances: Iterable[SettingKey], reversals: Iterable[Reversal], actor: Actor) -> tuple[Subject, ...]:
+    """Of what facts are kept: instances that would go, functions that the actor wrote, whom they acted as or made, and the flow
+    logs of every region where they wrote.
+    """
+    written = [reversal.key for reversal in reversals]
+    found = {Subject(Of.INSTANCE, key.account, key.region, key.resource) for key in instances}
+    found |= {_function(key) for key in written if key.kind.split("-")[0] == FUNCTION}
+    found |= {Subject(Of.USER, key.account, GLOBAL, key.resource) for key in written if key.kind == USER}
+    found |= {Subject(Of.ROLE, key.account, GLOBAL, key.resource) for key in written if key.kind == ROLE}
+    found |= {Subject(Of.NETWORK, key.account, key.region) for key in written if key.region not in ("", GLOBAL)}
+    return tuple(sorted(found | set(_acted_as(actor))))
+
+
+def _function(key: SettingKey) -> Subject:
+    """A function by its name, without the qualifier of a version or alias."""
+    name = key.resource.split(":function:")[-1].split(":")[0]
+    return Subject(Of.FUNCTION, key.account, key.region, name)
+
+
+def _acted_as(actor: Actor) -> Iterable[Subject]:
+    for credential in actor.proved:
+        if credential.kind in ("user", "session", "federated") and credential.owner:
+            yield Subject(Of.USER, credential.account, GLOBAL, credential.owner)
+        elif credential.kind == "role" and credential.owner:
+            yield Subject(Of.ROLE, credential.account, GLOBAL, credential.owner.rpartition("/")[2])
+    for foothold in actor.footholds:
+        if foothold.link is Link.PROVED and foothold.name:
+            of = Of.USER if foothold.kind in ("user", "console") else Of.ROLE
+            yield Subject(of, foothold.account, GLOBAL, foothold.name)
+
+
+def items_of(subject: Subject) -> tuple[str, ...]:
+    """The names of the items that are kept of a subject, if they can be."""
+    code = (code_item(subject),) if subject.of is Of.FUNCTION else ()
+    return (*(fact.item for fact in facts(subject)), *code)
+
+
+def rests_on(key: SettingKey) -> tuple[str, ...]:
+    """The items on which the deletion of a resource rests: all that can be kept of it."""
+    if key.kind == INSTANCE:
+        return items_of(Subject(Of.INSTANCE, key.account, key.region, key.resource))
+    return items_of(_function(key)) if key.kind == FUNCTION else ()
