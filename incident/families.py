@@ -6,9 +6,11 @@ from incident.family import Family
 from incident.network import registry as network
 from incident.resources import compute, evidence, identity, stack
 from incident.resources.auto_scaling import AUTO_SCALING_GROUPS
+from incident.resources.block_device import BLOCK_DEVICES
 from incident.resources.group import GROUPS
 from incident.resources.instance_profile import ASSOCIATIONS, INSTANCE_PROFILES
 from incident.resources.launch_template import LAUNCH_TEMPLATES
+from incident.resources.quarantine import QUARANTINE_RULES
 from incident.resources.role import ROLES
 
 FAMILIES: tuple[Family, ...] = (
@@ -21,6 +23,8 @@ FAMILIES: tuple[Family, ...] = (
     ASSOCIATIONS,
     LAUNCH_TEMPLATES,
     AUTO_SCALING_GROUPS,
+    BLOCK_DEVICES,
+    QUARANTINE_RULES,
     *evidence.FAMILIES,
     *stack.FAMILIES,
 )

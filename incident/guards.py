@@ -55,9 +55,18 @@ def _of_step(step: Step, policy: Policy, own_access_key: str) -> list[Refusal]:
         found.append(Refusal(step.id, "responder_principals", f"it would cut off Countermand itself ({principal})"))
     if principal and matches(principal, policy.break_glass):
         found.append(Refusal(step.id, "break_glass", f"{principal} is a break-glass principal"))
-    if matches(step.key.resource, policy.protected_resources):
-        found.append(Refusal(step.id, "protected_resources", f"{step.key.resource} is protected by policy"))
+    for resource in _resources(step):
+        if matches(resource, policy.protected_resources):
+            found.append(Refusal(step.id, "protected_resources", f"{resource} is protected by policy"))
+            break
     return found
+
+
+def _resources(step: Step) -> list[str]:
+    """What a step changes; an instance is named by its id or its ARN, also where the step is on its interface or its target."""
+    named = dict.fromkeys(filter(None, (step.key.resource, step.concerns)))
+    arns = [f"arn:aws:ec2:{step.region}:{step.account}:instance/{name}" for name in named if name.startswith("i-")]
+    return [*named, *arns]
 
 
 def _principal(step: Step) -> str:

@@ -89,6 +89,7 @@ class Step(_Frozen):
         irreversible: why the step cannot be taken back; empty when it can.
         loses: what does not come back the same.
         closes_exposure: whether the step closes a way in or out.
+        concerns: the id of the instance that the step isolates, for its key may name another resource, such as an interface.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Step(_Frozen):
     irreversible: str = ""
     loses: str = ""
     closes_exposure: bool = False
+    concerns: str = ""
 
     @property
     def account(self) -> str:

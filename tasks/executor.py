@@ -113,7 +113,7 @@ class Executor:
         settling = live is not None and not live.settled
         if same(found, step.leaves) and not settling:
             return Outcome(step.id, Result.ALREADY_RIGHT if first_time else Result.DONE)
-        begun = not first_time and self._journal(plan, step, 0) is not None
+        begun = not first_time and (self._journal(plan, step, 0) is not None or _is_on_the_way(step, found))
         if not same(found, step.expects) and not begun and not (settling and not first_time):
             return Outcome(step.id, Result.MOVED, f"it is {brief(found)}; the plan was made when it was {brief(step.expects)}")
         problem, new_id = ("", "") if settling and not first_time else self._make_calls(plan, step)
@@ -256,12 +256,7 @@ class Executor:
 
     def _with_new_ids(self, plan: Plan, step: Step) -> Step:
         """The step with the ids of resources that were made again in place of the deleted ones."""
-        renamed = renamed_ids(self._ledger, plan.incident)
-        if not renamed:
-            return step
-        body = _renamed(step.model_dump(mode="json"), renamed)
-        body["id"], body["after"], body["replaces"] = step.id, step.after, step.replaces
-        return Step.model_validate(body)
+        return with_new_ids(step, renamed_ids(self._ledger, plan.incident))
 
     def _recorded(self, plan: Plan, step: Step) -> Outcome | None:
         line = self._ledger.find(plan.incident, self._key("outcome", plan, step))
@@ -331,13 +326,29 @@ def renamed_ids(ledger: Ledger, incident: str) -> dict[str, str]:
     return {line.body["replaces"]: line.body["new_id"] for line in ends if line.body.get("replaces") and line.body.get("new_id")}
 
 
+def with_new_ids(step: Step, renamed: Mapping[str, str]) -> Step:
+    """A step with the ids under which resources were made, in place of the old ones or of those that its plan gave them."""
+    if not renamed:
+        return step
+    body = _renamed(step.model_dump(mode="json"), renamed)
+    body["id"], body["after"], body["replaces"] = step.id, step.after, step.replaces
+    return Step.model_validate(body)
+
+
+def _is_on_the_way(step: Step, found: Value) -> bool:
+    """Whether a step of several calls was interrupted between two of them: a value that its first call sets is our own."""
+    return len(step.calls) > 1 and any(same(found, value) for value in step.calls[0].parameters.values())
+
+
 def _marked(call: PlannedCall, step: Step) -> dict[str, Any]:
     """The parameters, with the step's tag on a resource that is made again, so that a crash does not make it twice."""
     parameters = dict(call.parameters)
     taggable = TAGGED_AS.get(call.operation)
     if step.replaces and call.service == "ec2" and taggable:
-        mark = {"ResourceType": taggable, "Tags": [{"Key": STEP_TAG, "Value": step.id}]}
-        parameters["TagSpecifications"] = [*parameters.get("TagSpecifications", []), mark]
+        # AWS takes one list of tags for each type of resource.
+        tags = [tag for one in parameters.get("TagSpecifications", []) for tag in one["Tags"]]
+        mark = {"ResourceType": taggable, "Tags": [*tags, {"Key": STEP_TAG, "Value": step.id}]}
+        parameters["TagSpecifications"] = [mark]
     return parameters
 
 

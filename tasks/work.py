@@ -16,17 +16,21 @@ from prefect import task
 
 from incident.families import family_for_kind
 from incident.family import Scope
+from incident.isolation import Surroundings
 from incident.ledger import Kind
 from incident.plan import Plan, Step
 from incident.planner import Unread
 from incident.record import Record
 from incident.settings import Observed, SettingKey
+from incident.volatile import Subject
 from tasks.aws import DENIED, AwsError, observe
 from tasks.baseline import Swept, sweep_region
 from tasks.cloudtrail import Answered, Lookup, distinct
 from tasks.executor import Outcome
 from tasks.hands import hands
+from tasks.isolation import surroundings_of
 from tasks.slack import SlackUnavailable
+from tasks.volatile import Collector
 
 _T = TypeVar("_T")
 _POOL = ThreadPoolExecutor(max_workers=64, thread_name_prefix="aws")
@@ -83,6 +87,13 @@ def _read(key: SettingKey) -> Observed | Unread | None:
     return observe(hands().aws, family_for_kind(key.kind), key)
 
 
+@task(name="instances and what they are used for", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
+async def look_around(instances: list[SettingKey]) -> dict[SettingKey, Surroundings | Unread | None]:
+    """What is live of each instance and around it; `None` where it is gone."""
+    found = await asyncio.gather(*(in_thread(surroundings_of, hands().aws, instance) for instance in instances))
+    return dict(zip(instances, found, strict=True))
+
+
 @task(name="volumes of instances", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
 async def volumes_of(instances: list[SettingKey]) -> dict[SettingKey, tuple[str, ...]]:
     """The EBS volumes that are attached to each instance; an instance that is gone has none.
@@ -98,6 +109,17 @@ def _volumes(instance: SettingKey) -> tuple[str, ...]:
     filters = [{"Name": "attachment.instance-id", "Values": [instance.resource]}]
     answer = hands().aws.call(instance.account, instance.region, "ec2", "DescribeVolumes", {"Filters": filters})
     return tuple(sorted(volume["VolumeId"] for volume in answer["Volumes"]))
+
+
+@task(name="keep facts", task_run_name="keep facts of {subject.name}", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
+async def keep_facts_of(incident: str, subject: Subject) -> None:
+    """Keep what dies with a resource, or note what could not be kept.
+
+    Raises:
+        EvidenceUnavailable: the evidence store does not take it; then nothing may be stopped or deleted.
+    """
+    own = hands()
+    await in_thread(Collector(own.aws, own.evidence, own.clock).collect, incident, subject)
 
 
 @task(name="apply step", task_run_name="{step.title}", retries=2, retry_delay_seconds=[1, 5], persist_result=False)

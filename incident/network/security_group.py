@@ -20,6 +20,8 @@ from incident.settings import UNKNOWN, Observed, SettingKey, Unknown, Value, Wri
 
 GROUP = "security-group"
 RULE = "security-group-rule"
+QUARANTINE_TAG = "countermand:quarantine"
+"""On every group that we make to isolate instances; its value is what the group is for."""
 
 _EVERYTHING_OUT = "egress all all 0.0.0.0/0"
 _EVERYTHING_OUT_IPV6 = "egress all all ::/0"

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Call, Change, Lookup, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, Resource, always_there, call, family, filtered, immutable, listing, seen
+from incident.network.security_group import QUARANTINE_TAG
 from incident.network.values import cidr, flag, mapping, present, structures, text
 from incident.record import JsonObject
 from incident.settings import UNKNOWN, Observed, SettingKey, Unknown, Value, Write
@@ -154,8 +155,17 @@ def _details(key: SettingKey) -> Iterable[Read]:
 # --- changes ------------------------------------------------------------------------------------------------------------------
 
 
+def _quarantine_ends(key: SettingKey) -> tuple[Call]:
+    """The quarantine groups that we made in a VPC would keep it from being deleted."""
+    groups = {"Filters": [{"Name": "vpc-id", "Values": [key.resource]}, {"Name": "tag-key", "Values": [QUARANTINE_TAG]}]}
+    ours = Lookup(listing("DescribeSecurityGroups", **groups), "SecurityGroups[].GroupId", each=True)
+    return call("DeleteSecurityGroup", {}, lookups={"GroupId": ours})
+
+
 def _change_vpc(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
-    if live is None or wanted is None:
+    if wanted is None:
+        return (*_quarantine_ends(key), *call("DeleteVpc", {"VpcId": key.resource}, loses=_VPCS.loses))
+    if live is None:
         return _VPCS.change(key, live, wanted)
     if {**live.value, "InstanceTenancy": "default"} == wanted:
         return call("ModifyVpcTenancy", {"VpcId": key.resource, "InstanceTenancy": "default"})

@@ -1,4 +1,4 @@
-"""Auto Scaling groups: their existence, their size, and from what and where they launch instances.
+"""Auto Scaling groups: their existence, their size, from what and where they launch instances, and what state each instance is in.
 
 A record names a group and never its whole ARN, so that the end of the ARN stands for it. What makes a group again is its own value;
 each part of it is a setting as well, and so is the desired size, which Auto Scaling moves by itself. A group that the actor made
@@ -11,17 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from incident.family import Change, Read, Scope
+from incident.family import Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, absent_before, always_there, family, seen
 from incident.network.service import Service
 from incident.network.values import identifiers, mapping, present, structures, text, whole
 from incident.record import JsonObject
+from incident.resources.compute import INSTANCE
 from incident.resources.launch_template import LAUNCH_TEMPLATE
 from incident.settings import UNKNOWN, Observed, SettingKey, Unknown, Value, Write
 
 AUTO_SCALING = Service("autoscaling", "autoscaling")
 GROUP = "auto-scaling-group"
 ATTRIBUTE = "auto-scaling-group-attribute"
+MEMBER = "auto-scaling-member"
+"""An instance's state in its group, which the setting's name tells."""
+IN_SERVICE, STANDBY = "InService", "Standby"
 
 _PREFIX = "autoScalingGroupName/"
 _MIN, _MAX, _DESIRED = "MinSize", "MaxSize", "DesiredCapacity"
@@ -174,6 +178,16 @@ def _observe(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]
             yield seen(scope, ATTRIBUTE, resource, value, name, settled=settled)
 
 
+def _observe_members(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
+    for described in structures(answer.get("AutoScalingInstances")):
+        state, group = text(described.get("LifecycleState")), text(described.get(_NAME))
+        yield seen(scope, MEMBER, described.get("InstanceId"), state, group, settled=state in (IN_SERVICE, STANDBY))
+
+
+def _read_member(key: SettingKey) -> Read:
+    return AUTO_SCALING.read("DescribeAutoScalingInstances", InstanceIds=[key.resource])
+
+
 def _read(key: SettingKey) -> Read:
     return AUTO_SCALING.read("DescribeAutoScalingGroups", AutoScalingGroupNames=[_named(key)[_NAME]])
 
@@ -204,6 +218,19 @@ def _change_attribute(key: SettingKey, live: Observed | None, wanted: Value) -> 
     return AUTO_SCALING.call("UpdateAutoScalingGroup", {**_named(key), **_parameters({key.name: wanted})}, permissions=needed)
 
 
+def _change_member(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
+    """Standby takes an instance out of service and keeps it; the smaller capacity keeps the group from launching another.
+
+    See https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-enter-exit-standby.html
+    """
+    named = {_NAME: key.name, "InstanceIds": [key.resource]}
+    if live is not None and (live.value, wanted) == (IN_SERVICE, STANDBY):
+        return AUTO_SCALING.call("EnterStandby", {**named, "ShouldDecrementDesiredCapacity": True})
+    if live is not None and (live.value, wanted) == (STANDBY, IN_SERVICE):
+        return AUTO_SCALING.call("ExitStandby", named)
+    return Unrestorable(f"the instance's state in group {key.name} is moved by Auto Scaling", "Look at the group's activities.")
+
+
 def _place(key: SettingKey, found: Value, wanted: Value) -> int:
     """A bound that gives room goes first and one that takes room last, so that the desired size is always between them."""
     if key.name not in (_MIN, _MAX) or not isinstance(found, int) or not isinstance(wanted, int):
@@ -222,6 +249,7 @@ def _implied(key: SettingKey, value: Value) -> Iterable[tuple[SettingKey, Value]
 AUTO_SCALING_GROUPS = family(
     Kind(GROUP, 4, _read, _change, implies=_implied),
     Kind(ATTRIBUTE, 3, _read, _change_attribute, part_of=GROUP, place=_place),
+    Kind(MEMBER, 3, _read_member, _change_member, part_of=INSTANCE),
     service=AUTO_SCALING.source,
     readers={
         "CreateAutoScalingGroup": _create,
@@ -229,6 +257,6 @@ AUTO_SCALING_GROUPS = family(
         "SetDesiredCapacity": _set_desired,
         "DeleteAutoScalingGroup": _delete,
     },
-    observers={"DescribeAutoScalingGroups": _observe},
+    observers={"DescribeAutoScalingGroups": _observe, "DescribeAutoScalingInstances": _observe_members},
     inventory=(AUTO_SCALING.read("DescribeAutoScalingGroups"),),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
-from incident.family import Call, Change, Family, Read, Scope, Unrestorable
+from incident.family import Call, Change, Family, Lookup, Read, Scope, Unrestorable
 from incident.record import Record
 from incident.settings import Known, Observed, SettingKey, Value, Write
 
@@ -95,6 +95,21 @@ def _removal(kind: str, operation: str, parameter: str, listed: bool = False) ->
     return change
 
 
+def _termination(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
+    """A termination; whoever switched the protection against it on, we or the actor, it is switched off first.
+
+    See https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_ChangingDisableAPITermination.html
+    """
+    ending = _removal(INSTANCE, "TerminateInstances", "InstanceIds", listed=True)(key, live, wanted)
+    if isinstance(ending, Unrestorable) or not ending:
+        return ending
+    protection = Read("ec2", "DescribeInstanceAttribute", {"InstanceId": key.resource, "Attribute": "disableApiTermination"})
+    protected = Lookup(protection, "[@][?DisableApiTermination.Value].InstanceId", each=True)
+    off = {"DisableApiTermination": {"Value": False}}
+    needed = ("ec2:ModifyInstanceAttribute",)
+    return (Call("ec2", "ModifyInstanceAttribute", off, needed, lookups={"InstanceId": protected}), *ending)
+
+
 INSTANCES = Family(
     kinds=(INSTANCE,),
     events=frozenset({"ec2:RunInstances", "ec2:TerminateInstances"}),
@@ -102,7 +117,7 @@ INSTANCES = Family(
     inventory=(Read("ec2", "DescribeInstances"),),
     read=lambda key: Read("ec2", "DescribeInstances", {"InstanceIds": [key.resource]}),
     observe=_observe_instances,
-    change=_removal(INSTANCE, "TerminateInstances", "InstanceIds", listed=True),
+    change=_termination,
     absent_codes=frozenset({"InvalidInstanceID.NotFound"}),
     rank={INSTANCE: 10},
 )

@@ -89,9 +89,17 @@ class Network:
 
     def _do(self, call: Call) -> dict[str, Any]:
         parameters = dict(call.parameters)
+        rounds: list[dict[str, Any]] = [{}]
         for name, lookup in call.lookups.items():
-            parameters[name] = jmespath.search(lookup.path, self._answer(lookup.read))
-        return _method(self.client(call.service), call.operation)(**parameters)
+            found = jmespath.search(lookup.path, self._answer(lookup.read))
+            if lookup.each:
+                rounds = [{name: value} for value in found]
+            else:
+                parameters[name] = found
+        told: dict[str, Any] = {}
+        for one in rounds:
+            told = _method(self.client(call.service), call.operation)(**parameters, **one)
+        return told
 
     def _read(self, family: Family, read: Read, *, deep: bool = False) -> dict[SettingKey, Observed]:
         found: dict[SettingKey, Observed] = {}

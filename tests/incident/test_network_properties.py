@@ -439,6 +439,9 @@ def outcome(case: Case, key: SettingKey, live: Value, calls: tuple[Call, ...]) -
     fold = Fold([(key, PriorValue(live, BEFORE, Source.BASELINE, tuple(case.handles.values())))])
     for at, call in enumerate(calls):
         valid(call)
+        if any(lookup.each for lookup in call.lookups.values()):
+            # Made once for each of what is found, and here there is nothing.
+            continue
         asked = request_parameters("ec2", call.operation, dict(call.parameters))
         told = record(call.operation, at=at, request=asked, response=case.answer(key, call))
         family = family_for_event(told.operation)

@@ -24,7 +24,7 @@ def test_what_the_actor_made_is_deleted_with_its_reason():
     made = reversal(INSTANCE, None, {"image": "ami-1", "type": "t3.micro"})
     proposal = propose([made], {INSTANCE: Observed(INSTANCE, {"image": "ami-1", "type": "t3.micro"})})
     (only,) = proposal.steps
-    assert (only.phase, only.calls[0].operation, only.leaves) == (Phase.ERADICATE, "TerminateInstances", None)
+    assert (only.phase, only.calls[-1].operation, only.leaves) == (Phase.ERADICATE, "TerminateInstances", None)
     assert only.why == (RUN.event_id,)
     assert only.irreversible
 
