@@ -8,7 +8,7 @@ from prefect import flow
 
 from flows.case import Case, once
 from flows.scope import investigation
-from incident.collection import resting_on_evidence, snapshot_steps
+from incident.collection import Kept, not_kept, resting_on_evidence, snapshot_steps
 from incident.containment import containment, wanted_settings
 from incident.guards import refusals
 from incident.investigation import Investigation
@@ -32,14 +32,18 @@ async def plan_evidence(incident: str, look: int = 1) -> str:
     """Snapshots of every instance that the plan would delete."""
     case = Case(incident)
     found = await in_thread(investigation, case, look)
-    doomed = [reversal.key for reversal in found.reversals if reversal.key.kind == INSTANCE and reversal.target is None]
-    live = await read_settings(doomed)
-    volumes = await volumes_of([key for key in doomed if live[key] is not None])
+    live = await read_settings(doomed(case, look, found))
+    volumes = await volumes_of([key for key, value in live.items() if value is not None])
     bare = [key for key, held in volumes.items() if not held]
     left = tuple(_nothing_to_snapshot(key) for key in bare)
     plan = Plan(incident=incident, title="Keep the evidence", look=look, steps=snapshot_steps(incident, volumes), unplanned=left)
     case.keep_plan(EVIDENCE, look, plan)
     return f"{counted(len(plan.steps), 'instance')} to snapshot, {len(bare)} without a volume"
+
+
+def doomed(case: Case, look: int, found: Investigation) -> list[SettingKey]:
+    """The instances that the plan would delete."""
+    return [item.key for item in outstanding(case, look, found) if item.key.kind == INSTANCE and item.target is None]
 
 
 def _nothing_to_snapshot(key: SettingKey) -> Unplanned:
@@ -83,20 +87,30 @@ async def plan_restoration(incident: str, look: int = 1) -> str:
     proposal = propose(reversals, live)
     steps = _without_contained(case, look, proposal.steps)
     evidence, said = case.plan(EVIDENCE, look), case.amendments(look)
+    facts = kept_facts(case)
     if evidence is not None:
-        steps = resting_on_evidence(steps, evidence)
+        steps = resting_on_evidence(steps, evidence, facts)
     plan = Plan(
         incident=incident,
         title="Remove what the actor made and restore the network" if look == 1 else "Addition after another look",
         look=look,
         because=_because(case, look),
         steps=steps,
-        unplanned=said.left((*proposal.unplanned, *found.not_undone, *(evidence.unplanned if evidence else ()))),
+        unplanned=said.left(
+            (*proposal.unplanned, *found.not_undone, *(evidence.unplanned if evidence else ()), *not_kept(steps, facts))
+        ),
         kept=found.kept,
         doubts=found.doubts,
         chosen=said.in_words,
     )
     return keep_guarded(case, RESTORE, look, plan)
+
+
+def kept_facts(case: Case) -> Kept:
+    """What is kept of what dies with a resource, and what could not be."""
+    evidence = case.hands.evidence
+    names = frozenset(str(item["item"]) for item in evidence.manifest(case.incident))
+    return Kept(names, evidence.gaps(case.incident))
 
 
 def outstanding(case: Case, look: int, found: Investigation) -> list[Reversal]:

@@ -17,6 +17,7 @@ from flows.acting import contain, eradicate, keep_evidence, recover
 from flows.artifacts import show_plan
 from flows.case import Case
 from flows.detect import RESPOND, detect
+from flows.facts import keep_facts
 from flows.identify import identify
 from flows.planning import CONTAIN, RESTORE, plan_containment, plan_evidence, plan_restoration
 from flows.prove import prove
@@ -69,7 +70,7 @@ async def _another(case: Case, look: int, more: bool) -> bool:
 async def _one_look(case: Case, look: int) -> bool:
     """Look at the records, plan, ask and act; whether events that arrive later are worth waiting for."""
     late = case.looks()[look - 1] == _LATE
-    for phase in (identify, scope, plan_evidence, keep_evidence, plan_containment):
+    for phase in (identify, scope, keep_facts, plan_evidence, keep_evidence, plan_containment):
         await _phase(phase, case, look)
     if not await _agreed(case, CONTAIN, "addition" if late else "contain", look):
         return False
