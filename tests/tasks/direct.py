@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 from crashes import executor, utc_now
+from permissions import action_of
 
 from drill.aws.range import Range
 from drill.scenario import Scenario
@@ -25,6 +26,7 @@ from incident.families import family_for_kind
 from incident.family import Scope
 from incident.finding import Finding, parse_finding
 from incident.investigation import Investigation, investigate
+from incident.isolation import isolation, suspects
 from incident.plan import Plan
 from incident.planner import propose
 from incident.policy import Policy, Responder
@@ -38,6 +40,7 @@ from tasks.baseline import sweep_region
 from tasks.config import AwsConfig
 from tasks.config_history import ask_config
 from tasks.executor import Executor, Outcome
+from tasks.isolation import surroundings_of
 from tasks.ledger import Ledger
 
 POLICY = Policy(responders=(Responder(name="alice"),))
@@ -66,6 +69,11 @@ class World:
         done = httpx.get(f"{self.aws.url}/range/calls", timeout=30).json()
         ours = [call for call in done if "CountermandResponder" in str(call["principal"])]
         return sorted((call["region"], call["operation"], ",".join(sorted(call["params"]))) for call in ours)
+
+    def actions(self) -> set[str]:
+        """The IAM actions that the response needed since the attack: those of its calls, and those that its steps declare."""
+        called = {action_of(call["service"], call["operation"]) for call in self.aws.app.traffic.seen()}
+        return called | {action for plan in self.plans for step in plan.steps for action in step.permissions}
 
     def settings(self) -> list[str]:
         """Every setting of the plans as a read shows it, without ids."""
@@ -115,6 +123,7 @@ def attacked(aws: Range, scenario: Scenario, folder: Path, *, swept: bool = True
     before = aws.dump()
     baseline = _baseline(aws) if swept and scenario.baseline else Before()
     stage.attack()
+    aws.app.traffic.watch(True)
     plans = plans_for(aws, stage, scenario, baseline)
     ledger_url = f"sqlite:///{folder / 'ledger.db'}"
     _approve(ledger_url, plans)
@@ -137,7 +146,8 @@ def _named(region: str) -> tuple[str, ...]:
 
 def plans_for(aws: Range, stage: Stage, scenario: Scenario, baseline) -> list[Plan]:
     """Evidence, containment and restoration, as the flow plans them."""
-    found, actor = _investigated(aws, stage, scenario, baseline)
+    finding = parse_finding(stage.finding().api)
+    found, actor = _investigated(aws, finding, baseline)
     reader = client(aws)
 
     def live(keys) -> dict:
@@ -146,8 +156,10 @@ def plans_for(aws: Range, stage: Stage, scenario: Scenario, baseline) -> list[Pl
     evidence = Plan(incident=INCIDENT, title="evidence", steps=snapshot_steps(INCIDENT, _volumes(reader, found)))
     now = utc_now()
     steps, _ = containment(actor, live(wanted_settings(actor, now)), now)
-    contain = Plan(incident=INCIDENT, title="contain", steps=tuple(steps))
-    contained = {step.key: step.leaves for step in steps}
+    instances = suspects(found.reversals, finding)
+    isolating, beyond = isolation(instances, {one.key: surroundings_of(reader, one.key) for one in instances})
+    contain = Plan(incident=INCIDENT, title="contain", steps=(*steps, *isolating), unplanned=tuple(beyond))
+    contained = {step.key: step.leaves for step in contain.steps}
     outstanding = [replace(item, written=contained.get(item.key, item.written)) for item in found.reversals]
     # Containment runs first, so what it sets is what restoration finds.
     found_live = live([item.key for item in outstanding]) | {key: Observed(key, value) for key, value in contained.items()}
@@ -162,9 +174,8 @@ def recorded(aws: Range) -> list[dict]:
     return httpx.get(f"{aws.url}/range/records", timeout=30).json()
 
 
-def _investigated(aws: Range, stage: Stage, scenario: Scenario, baseline) -> tuple[Investigation, Actor]:
+def _investigated(aws: Range, finding: Finding, baseline) -> tuple[Investigation, Actor]:
     records = sorted((Record.parse(item) for item in recorded(aws)), key=lambda record: record.time)
-    finding = parse_finding(stage.finding().api)
     actor = found_actor(finding, records)
     found = investigate(records, baseline.priors, actor, baseline.swept_at)
     wanted = [item.key for item in unanswered(found.reversals)]
@@ -176,7 +187,9 @@ def _investigated(aws: Range, stage: Stage, scenario: Scenario, baseline) -> tup
 def found_actor(finding: Finding, records: list[Record]) -> Actor:
     """The actor, where every record is at hand and nothing need be asked for."""
     seed = named_by(finding)
-    first = Actor({seed.access_key: seed}, seed=seed.access_key, addresses=frozenset(finding.remote_ips))
+    first = Actor(addresses=frozenset(finding.remote_ips))
+    if seed is not None:
+        first = replace(first, credentials={seed.access_key: seed}, seed=seed.access_key)
     actor = identified(origin(first, records, first.addresses), records)
     while True:
         wider = followed(windowed(actor, first, finding.first_seen, records), records)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from direct import apply_all, attacked
+from permissions import missing
 
 import drill
 from drill.aws.range import Range
@@ -28,6 +29,7 @@ def test_the_network_is_what_it_was_and_nothing_is_left(path, tmp_path):
         world = attacked(aws, scenario, tmp_path)
         outcomes = apply_all(world.executor(), world.plans)
         assert [outcome for outcome in outcomes if not outcome.good] == []
+        assert missing(world.actions()) == []
         judged = world.judged()
         assert judged.differences == []
         assert judged.leftovers == []
