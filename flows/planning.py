@@ -8,18 +8,17 @@ from prefect import flow
 
 from flows.case import Case, once
 from flows.scope import investigation
-from incident.collection import Kept, not_kept, resting_on_evidence, snapshot_steps
+from incident.collection import Kept, at_stake, beyond_snapshots, not_kept, resting_on_evidence, snapshot_steps
 from incident.containment import containment, wanted_settings
 from incident.guards import refusals
 from incident.investigation import Investigation
 from incident.ledger import Kind
 from incident.plan import Plan, Step, Unplanned
 from incident.planner import propose
-from incident.resources.compute import INSTANCE
-from incident.settings import Reversal, SettingKey, Value
+from incident.settings import Observed, Reversal, SettingKey, Value
 from incident.words import counted
 from tasks.executor import renamed_ids
-from tasks.work import in_thread, read_settings, volumes_of
+from tasks.work import in_thread, read_settings, stores_of, volumes_of
 
 EVIDENCE = "evidence"
 CONTAIN = "contain"
@@ -29,31 +28,17 @@ RESTORE = "restore"
 @flow(name="plan evidence", persist_result=True)
 @once("plan-evidence")
 async def plan_evidence(incident: str, look: int = 1) -> str:
-    """Snapshots of every instance that the plan would delete."""
+    """Snapshots of every instance that would be deleted or isolated."""
     case = Case(incident)
     found = await in_thread(investigation, case, look)
-    live = await read_settings(doomed(case, look, found))
-    volumes = await volumes_of([key for key, value in live.items() if value is not None])
-    bare = [key for key, held in volumes.items() if not held]
-    left = tuple(_nothing_to_snapshot(key) for key in bare)
+    live = await read_settings(at_stake(outstanding(case, look, found), case.finding))
+    there = {key: value for key, value in live.items() if value is not None}
+    volumes = await volumes_of(list(there))
+    stores = await stores_of({key: value.value["type"] if isinstance(value, Observed) else "" for key, value in there.items()})
+    left = tuple(beyond_snapshots(volumes, stores))
     plan = Plan(incident=incident, title="Keep the evidence", look=look, steps=snapshot_steps(incident, volumes), unplanned=left)
     case.keep_plan(EVIDENCE, look, plan)
-    return f"{counted(len(plan.steps), 'instance')} to snapshot, {len(bare)} without a volume"
-
-
-def doomed(case: Case, look: int, found: Investigation) -> list[SettingKey]:
-    """The instances that the plan would delete."""
-    return [item.key for item in outstanding(case, look, found) if item.key.kind == INSTANCE and item.target is None]
-
-
-def _nothing_to_snapshot(key: SettingKey) -> Unplanned:
-    return Unplanned(
-        status="no-evidence",
-        what=f"instance {key.resource} ({key.region}) has no EBS volume",
-        why="instance-store data dies with the instance and cannot be kept",
-        advice="Strike the deletion if its memory or disks matter, and image it by hand first.",
-        key=key,
-    )
+    return f"{counted(len(plan.steps), 'instance')} to snapshot, {len(left)} with more than a snapshot holds"
 
 
 @flow(name="plan containment", persist_result=True)

@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from incident.families import family_for_kind
 from incident.family import Unrestorable
+from incident.finding import Finding
+from incident.isolation import suspects
 from incident.plan import Phase, Plan, PlannedCall, Step, Unplanned, step_id
 from incident.resources.auto_scaling import GROUP
 from incident.resources.compute import INSTANCE
 from incident.resources.evidence import COMPLETED, key_for
-from incident.settings import SettingKey
+from incident.settings import Reversal, SettingKey
 from incident.volatile import Of, rests_on
+
+
+def at_stake(reversals: Iterable[Reversal], finding: Finding) -> list[SettingKey]:
+    """The instances that would be deleted or isolated: what they hold is kept before."""
+    given = list(reversals)
+    gone = [one.key for one in given if one.key.kind == INSTANCE and one.target is None]
+    return list(dict.fromkeys([*gone, *(suspect.key for suspect in suspects(given, finding))]))
+
+
+def beyond_snapshots(volumes: Mapping[SettingKey, tuple[str, ...]], stores: Mapping[SettingKey, int | None]) -> list[Unplanned]:
+    """What of the instances no snapshot holds. `stores` are the gigabytes of instance store that an instance's type has.
+
+    See https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-store-lifetime.html
+    """
+    told: list[Unplanned] = []
+    for key, held in volumes.items():
+        has = stores.get(key, 0)
+        if not held:
+            told.append(_lost(key, "has no EBS volume", "instance-store data dies with the instance and cannot be kept"))
+        elif has is None:
+            told.append(
+                _lost(key, "may have an instance store", "AWS did not say what its type has; such data dies with the instance")
+            )
+        elif has:
+            told.append(
+                _lost(
+                    key, f"has {has} GB of instance store", "that data dies with the instance; snapshots hold the EBS volumes only"
+                )
+            )
+    return told
+
+
+def _lost(key: SettingKey, what: str, why: str) -> Unplanned:
+    advice = "Strike the deletion if its memory or disks matter, and image it by hand first."
+    return Unplanned(status="no-evidence", what=f"instance {key.resource} ({key.region}) {what}", why=why, advice=advice, key=key)
 
 
 def snapshot_steps(incident: str, volumes: Mapping[SettingKey, tuple[str, ...]]) -> tuple[Step, ...]:

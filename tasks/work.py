@@ -111,6 +111,23 @@ def _volumes(instance: SettingKey) -> tuple[str, ...]:
     return tuple(sorted(volume["VolumeId"] for volume in answer["Volumes"]))
 
 
+@task(name="instance stores", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
+async def stores_of(types: dict[SettingKey, str]) -> dict[SettingKey, int | None]:
+    """The gigabytes of instance store that each instance's type has; `None` where AWS does not say."""
+    found = await asyncio.gather(*(in_thread(_store, instance, named) for instance, named in types.items()))
+    return dict(zip(types, found, strict=True))
+
+
+def _store(instance: SettingKey, named: str) -> int | None:
+    """See https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceStorageInfo.html"""
+    asked = {"InstanceTypes": [named]}
+    try:
+        answer = hands().aws.call(instance.account, instance.region, "ec2", "DescribeInstanceTypes", asked)
+    except AwsError:
+        return None
+    return sum(int(one.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0)) for one in answer["InstanceTypes"])
+
+
 @task(name="keep facts", task_run_name="keep facts of {subject.name}", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
 async def keep_facts_of(incident: str, subject: Subject) -> None:
     """Keep what dies with a resource, or note what could not be kept.

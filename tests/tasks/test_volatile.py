@@ -8,6 +8,7 @@ import io
 import json
 import zipfile
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -17,11 +18,11 @@ from drill.aws.config import RangeConfig
 from drill.aws.range import Range
 from drill.client import boto_client
 from incident.actor import Actor, Credential, Foothold, Link
-from incident.collection import Kept, not_kept, resting_on_evidence
+from incident.collection import Kept, beyond_snapshots, not_kept, resting_on_evidence
 from incident.plan import Phase, Plan, PlannedCall, Step
 from incident.settings import UNKNOWN, Reversal, SettingKey, Source
 from incident.volatile import Of, Subject, code_item, items_of, rests_on, subjects
-from tasks import volatile
+from tasks import volatile, work
 from tasks.evidence import EvidenceStore
 from tasks.volatile import Collector, fetched
 
@@ -247,6 +248,24 @@ def test_facts_are_kept_of_what_the_actor_made_or_used():
         ("roles", "web"),
         ("flow-logs", ""),
     }
+
+
+def test_what_no_snapshot_holds_is_told_before_anybody_approves():
+    bare, nvme, dark, plain = (setting("instance", f"i-{number}") for number in range(4))
+    volumes = {bare: (), nvme: ("vol-1",), dark: ("vol-2",), plain: ("vol-3",)}
+    told = beyond_snapshots(volumes, {bare: 0, nvme: 75, dark: None, plain: 0})
+    assert [one.what for one in told] == [
+        f"instance i-0 ({REGION}) has no EBS volume",
+        f"instance i-1 ({REGION}) has 75 GB of instance store",
+        f"instance i-2 ({REGION}) may have an instance store",
+    ]
+    assert {one.status for one in told} == {"no-evidence"}
+
+
+def test_the_range_says_which_types_have_an_instance_store(collector, monkeypatch):
+    monkeypatch.setattr(work, "hands", lambda: SimpleNamespace(aws=collector._aws))
+    sizes = {named: work._store(setting("instance", "i-1"), named) for named in ("m5d.large", "t3.micro", "no.such")}
+    assert sizes == {"m5d.large": 75, "t3.micro": 0, "no.such": None}
 
 
 def deletion(key: SettingKey) -> Step:
