@@ -462,7 +462,7 @@ def _mark(line: Line, ends: Mapping[str, datetime]) -> Mark | None:
         case Kind.DECISION:
             what = f"{body['person']}: {body['answer']}"
             return Mark(line.at, line.at, Lane.PEOPLE, what, what, body["answer"] == "approve", line.position)
-        case "amendment":
+        case Kind.AMENDMENT:
             what = f"{body['person']} amended: {body['kind']}"
             return Mark(line.at, line.at, Lane.PEOPLE, what, what, True, line.position)
         case Kind.OUTCOME:
