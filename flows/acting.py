@@ -7,14 +7,21 @@ from collections import Counter
 from collections.abc import Iterable
 
 from prefect import flow
+from prefect.logging import get_run_logger
 
 from flows.case import Case, once
 from flows.planning import CONTAIN, EVIDENCE, RESTORE
 from incident import messages
+from incident.collection import Handover, copy_steps, seal_steps
 from incident.plan import Plan, Step
 from incident.planner import first_wave
+from incident.resources.evidence import EVIDENCE_COPY, EVIDENCE_SNAPSHOTS
+from incident.settings import Observed, SettingKey
 from tasks.executor import Outcome
-from tasks.work import apply_step, post
+from tasks.work import apply_step, post, progress_of, read_settings
+
+COPIES, SEALS = "evidence-copies", "evidence-seals"
+_PROGRESS_SECONDS = 30
 
 
 @flow(name="keep evidence", persist_result=True)
@@ -23,11 +30,50 @@ async def keep_evidence(incident: str, look: int = 1) -> str:
     """Take the snapshots and wait until AWS says that they are complete. Taking evidence only adds, so nobody is asked."""
     case = Case(incident)
     plan = _kept(case, EVIDENCE, look)
-    outcomes = await asyncio.gather(*(apply_step(plan, step) for step in plan.steps))
+    outcomes = [*await _taken(plan), *await _handed_over(case, look, plan)]
     line = _in_words("Evidence", outcomes)
     if plan.steps:
         await post(incident, f"evidence-{look}", *messages.progress(line))
     return line
+
+
+async def _taken(plan: Plan) -> list[Outcome]:
+    """Carry the steps out side by side, and say from time to time how far the snapshots are."""
+    applying = asyncio.gather(*(apply_step(plan, step) for step in plan.steps))
+    while not applying.done():
+        await asyncio.wait([applying], timeout=_PROGRESS_SECONDS)
+        if not applying.done():
+            shown = await progress_of([step.key for step in plan.steps if step.key.kind in (EVIDENCE_SNAPSHOTS, EVIDENCE_COPY)])
+            get_run_logger().info("%s: %s", plan.title, ", ".join(f"{one} {done}" for one, done in sorted(shown.items())))
+    return await applying
+
+
+async def _handed_over(case: Case, look: int, plan: Plan) -> list[Outcome]:
+    """Copy, share and lock the snapshots, as the configuration says."""
+    told = case.hands.config.snapshots
+    handover = Handover(told.account, told.key, told.lock_days)
+    if handover == Handover():
+        return []
+    taken = await _ids_of([step.key for step in plan.steps])
+    copying = _planned(case, COPIES, look, "Copy the evidence", copy_steps(case.incident, taken, handover))
+    outcomes = await _taken(copying)
+    copies = await _ids_of([step.key for step in copying.steps])
+    sealing = _planned(case, SEALS, look, "Share and lock the evidence", seal_steps(taken, copies, handover))
+    return [*outcomes, *await _taken(sealing)]
+
+
+async def _ids_of(keys: list[SettingKey]) -> list[SettingKey]:
+    """The snapshots that live settings stand for, each as a setting whose resource is its id."""
+    live = await read_settings(keys)
+    found = [(key, value) for key, value in live.items() if isinstance(value, Observed)]
+    return [key._replace(resource=snapshot) for key, value in found for snapshot in sorted(value.handles.values())]
+
+
+def _planned(case: Case, name: str, look: int, title: str, steps: tuple[Step, ...]) -> Plan:
+    """The plan as it was kept the first time, so that a run that starts again goes on with it."""
+    if case.plan(name, look) is None:
+        case.keep_plan(name, look, Plan(incident=case.incident, title=title, look=look, steps=steps))
+    return _kept(case, name, look)
 
 
 @flow(name="contain", persist_result=True)

@@ -12,8 +12,8 @@ from incident.isolation import suspects
 from incident.plan import Phase, Plan, PlannedCall, Step, Unplanned, step_id
 from incident.resources.auto_scaling import GROUP
 from incident.resources.compute import INSTANCE
-from incident.resources.evidence import COMPLETED, key_for
-from incident.settings import Reversal, SettingKey
+from incident.resources.evidence import COMPLETED, EVIDENCE_COPY, EVIDENCE_LOCK, EVIDENCE_SHARE, GOVERNANCE, key_for
+from incident.settings import Reversal, SettingKey, Value
 from incident.volatile import Of, rests_on
 
 
@@ -59,21 +59,73 @@ def snapshot_steps(incident: str, volumes: Mapping[SettingKey, tuple[str, ...]])
 
 
 def _snapshots(incident: str, instance: SettingKey, volumes: tuple[str, ...]) -> Step | None:
-    key = key_for(instance.account, instance.region, instance.resource, incident)
-    wanted = dict.fromkeys(sorted(volumes), COMPLETED)
+    return _step(
+        key_for(instance.account, instance.region, instance.resource, incident),
+        dict.fromkeys(sorted(volumes), COMPLETED),
+        f"Snapshot volumes of instance {instance.resource} ({instance.region})",
+        "evidence is kept before anything is stopped or deleted",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What happens to snapshots: copied under a key (`{region}` in it is theirs), shared with an account, locked for days."""
+
+    account: str = ""
+    key: str = ""
+    lock_days: int = 0
+
+
+def copy_steps(incident: str, snapshots: Iterable[SettingKey], handover: Handover) -> tuple[Step, ...]:
+    """A copy of each snapshot under the evidence account's key; `snapshots` are settings whose resource is a snapshot."""
+    if not handover.key:
+        return ()
+    told = "what the default AWS key encrypts cannot be shared"
+    steps = [
+        _step(
+            SettingKey(one.account, one.region, EVIDENCE_COPY, one.resource, incident),
+            {"state": COMPLETED, "key": handover.key.replace("{region}", one.region)},
+            f"Copy snapshot {one.resource} ({one.region}) under the key of account {handover.account}",
+            told,
+        )
+        for one in snapshots
+    ]
+    return tuple(step for step in steps if step is not None)
+
+
+def seal_steps(snapshots: Iterable[SettingKey], copies: Iterable[SettingKey], handover: Handover) -> tuple[Step, ...]:
+    """The copies shared with the evidence account, and all of them locked."""
+    copied = list(copies)
+    shared = [
+        _step(
+            SettingKey(one.account, one.region, EVIDENCE_SHARE, one.resource, handover.account),
+            True,
+            f"Share snapshot {one.resource} ({one.region}) with account {handover.account}",
+            "evidence is held where the actor has no hand",
+        )
+        for one in copied
+        if handover.account
+    ]
+    locked = [
+        _step(
+            SettingKey(one.account, one.region, EVIDENCE_LOCK, one.resource),
+            {"mode": GOVERNANCE, "days": handover.lock_days},
+            f"Lock snapshot {one.resource} ({one.region}) for {handover.lock_days} days",
+            "a lock keeps evidence from being deleted by mistake or by the actor",
+        )
+        for one in (*snapshots, *copied)
+        if handover.lock_days
+    ]
+    return tuple(step for step in (*shared, *locked) if step is not None)
+
+
+def _step(key: SettingKey, wanted: Value, title: str, source: str) -> Step | None:
     change = family_for_kind(key.kind).change(key, None, wanted)
     if isinstance(change, Unrestorable):
         return None
-    return Step(
-        id=step_id(Phase.EVIDENCE, key, wanted),
-        phase=Phase.EVIDENCE,
-        title=f"Snapshot volumes of instance {instance.resource} ({instance.region})",
-        key=key,
-        expects=None,
-        leaves=wanted,
-        calls=tuple(PlannedCall.of(call) for call in change),
-        source="evidence is kept before anything is stopped or deleted",
-    )
+    calls = tuple(PlannedCall.of(call) for call in change)
+    identity = step_id(Phase.EVIDENCE, key, wanted)
+    return Step(id=identity, phase=Phase.EVIDENCE, title=title, key=key, leaves=wanted, calls=calls, source=source)
 
 
 def resting_on_evidence(steps: tuple[Step, ...], evidence: Plan, kept: Kept | None = None) -> tuple[Step, ...]:

@@ -111,6 +111,21 @@ def _volumes(instance: SettingKey) -> tuple[str, ...]:
     return tuple(sorted(volume["VolumeId"] for volume in answer["Volumes"]))
 
 
+@task(name="progress of snapshots", persist_result=False)
+async def progress_of(keys: list[SettingKey]) -> dict[str, str]:
+    """How far each snapshot is that a step takes, in per cent; what AWS does not say is left out."""
+    found = await asyncio.gather(*(in_thread(_progress, key) for key in keys))
+    return {snapshot: shown for one in found for snapshot, shown in one.items()}
+
+
+def _progress(key: SettingKey) -> dict[str, str]:
+    try:
+        pages = list(hands().aws.read_all(Scope(key.account, key.region), family_for_kind(key.kind).read(key)))
+    except AwsError:
+        return {}
+    return {one["SnapshotId"]: str(one.get("Progress", "")) for page in pages for one in page.get("Snapshots", [])}
+
+
 @task(name="instance stores", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
 async def stores_of(types: dict[SettingKey, str]) -> dict[SettingKey, int | None]:
     """The gigabytes of instance store that each instance's type has; `None` where AWS does not say."""

@@ -8,6 +8,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.models.route_tables import RouteTable
 from moto.ec2.models.traffic_mirrors import TrafficMirrorFilter
 from moto.ec2.models.vpn_connections import VPNConnection
+from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 from moto.ec2.responses.general import General
 from moto.ec2.responses.route_tables import RouteTables
 from moto.ec2.responses.traffic_mirrors import TrafficMirrors
@@ -116,6 +117,68 @@ def get_console_screenshot(self: Any) -> ActionResult:
     if instance._state.name != "running":
         raise refuse("IncorrectState", f"The instance '{instance.id}' is not in the 'running' state")
     return ActionResult({"InstanceId": instance.id, "ImageData": _BLACK_PIXEL})
+
+
+# ---- locks on snapshots -----------------------------------------------------------------------------------------
+
+
+def _locks(backend: Any) -> dict[str, dict[str, Any]]:
+    if not hasattr(backend, "snapshot_locks"):
+        backend.snapshot_locks = {}
+    locks: dict[str, dict[str, Any]] = backend.snapshot_locks
+    return locks
+
+
+@corrects(ElasticBlockStore)
+def lock_snapshot(self: Any) -> ActionResult:
+    """Only locks for a number of days, which may be made longer in either mode and shorter in governance mode."""
+    snapshot = self.ec2_backend.get_snapshot(self._get_param("SnapshotId"))
+    mode, days = self._get_param("LockMode"), int(self._get_param("LockDuration"))
+    held = _locks(self.ec2_backend).get(snapshot.id)
+    if held and held["LockState"] == "compliance" and days < held["LockDuration"]:
+        raise refuse("InvalidParameterValue", "A lock in compliance mode cannot be made shorter")
+    lock = {"OwnerId": snapshot.owner_id, "SnapshotId": snapshot.id, "LockState": mode, "LockDuration": days}
+    _locks(self.ec2_backend)[snapshot.id] = lock
+    return ActionResult(lock)
+
+
+@corrects(ElasticBlockStore)
+def unlock_snapshot(self: Any) -> ActionResult:
+    ident = self._get_param("SnapshotId")
+    held = _locks(self.ec2_backend).get(ident)
+    if held is None or held["LockState"] == "compliance":
+        raise refuse("SnapshotLock.NotUnlockable", f"The snapshot '{ident}' is not locked in governance mode")
+    del _locks(self.ec2_backend)[ident]
+    return ActionResult({"SnapshotId": ident})
+
+
+@corrects(ElasticBlockStore)
+def describe_locked_snapshots(self: Any) -> ActionResult:
+    wanted = self._get_param("SnapshotIds", [])
+    held = [lock for ident, lock in _locks(self.ec2_backend).items() if not wanted or ident in wanted]
+    return ActionResult({"Snapshots": held})
+
+
+@corrects(ElasticBlockStore)
+def delete_snapshot(self: Any) -> Any:
+    ident = self._get_param("SnapshotId")
+    if ident in _locks(self.ec2_backend):
+        raise refuse("SnapshotLocked", f"The snapshot '{ident}' is locked")
+    return delete_snapshot.moto(self)  # type: ignore[attr-defined]
+
+
+@corrects(ElasticBlockStore)
+def modify_snapshot_attribute(self: Any) -> Any:
+    """moto shares what the default AWS key encrypts."""
+    snapshot = self.ec2_backend.get_snapshot(self._get_param("SnapshotId"))
+    adds = self._get_param("OperationType") == "add"
+    if adds and snapshot.encrypted and not _has_a_key_of_its_own(snapshot):
+        raise refuse("InvalidParameterValue", "EBS snapshots encrypted with the default AWS key cannot be shared")
+    return modify_snapshot_attribute.moto(self)  # type: ignore[attr-defined]
+
+
+def _has_a_key_of_its_own(snapshot: Any) -> bool:
+    return bool(snapshot.kms_key_id) and "alias/aws/" not in snapshot.kms_key_id
 
 
 # ---- propagation and VPN routes ---------------------------------------------------------------------------------
