@@ -12,13 +12,14 @@ from incident.collection import Kept, at_stake, beyond_snapshots, not_kept, rest
 from incident.containment import containment, wanted_settings
 from incident.guards import refusals
 from incident.investigation import Investigation
+from incident.isolation import isolation, suspects
 from incident.ledger import Kind
 from incident.plan import Plan, Step, Unplanned
 from incident.planner import propose
 from incident.settings import Observed, Reversal, SettingKey, Value
 from incident.words import counted
-from tasks.executor import renamed_ids
-from tasks.work import in_thread, read_settings, stores_of, volumes_of
+from tasks.executor import renamed_ids, with_new_ids
+from tasks.work import in_thread, look_around, read_settings, stores_of, volumes_of
 
 EVIDENCE = "evidence"
 CONTAIN = "contain"
@@ -44,19 +45,21 @@ async def plan_evidence(incident: str, look: int = 1) -> str:
 @flow(name="plan containment", persist_result=True)
 @once("plan-containment")
 async def plan_containment(incident: str, look: int = 1) -> str:
-    """Keys inactive, sessions denied; asked and answered before anything else is changed."""
+    """Keys inactive, sessions denied, instances isolated; asked and answered before anything else is changed."""
     case = Case(incident)
     actor, now = case.actor(look), case.hands.clock()
     live = await read_settings(list(wanted_settings(actor, now)))
     steps, unplanned = containment(actor, live, now)
     freed = to_be_released(case, look)
+    instances = suspects(outstanding(case, look, await in_thread(investigation, case, look)), case.finding)
+    isolating, left = isolation(instances, await look_around([one.key for one in instances]), freed)
     plan = Plan(
         incident=incident,
         title="Contain the actor",
         look=look,
         because=_because(case, look),
-        steps=tuple(step for step in steps if step.key not in freed),
-        unplanned=case.amendments(look).left(unplanned),
+        steps=(*(step for step in steps if step.key not in freed), *isolating),
+        unplanned=case.amendments(look).left((*unplanned, *left)),
     )
     return keep_guarded(case, CONTAIN, look, plan)
 
@@ -120,8 +123,10 @@ def to_be_released(case: Case, look: int) -> frozenset[SettingKey]:
 
 
 def _contained(case: Case, look: int) -> list[Step]:
+    """The steps of containment, with the ids of what they made."""
     plans = [case.plan(CONTAIN, number) for number in range(1, look + 1)]
-    return [step for plan in plans if plan is not None for step in plan.steps]
+    renamed = renamed_ids(case.hands.ledger, case.incident)
+    return [with_new_ids(step, renamed) for plan in plans if plan is not None for step in plan.steps]
 
 
 def _as_it_stands(reversal: Reversal, renamed: dict[str, str], contained: dict[SettingKey, Value]) -> Reversal:

@@ -12,16 +12,19 @@ from flows.scope import investigation
 from incident import messages
 from incident.containment import still_open, wanted_settings
 from incident.coverage import gaps
+from incident.isolation import still_connected, suspects
 from incident.ledger import Kind
 from incident.planner import Unread, propose
 from incident.words import counted
-from tasks.work import in_thread, post, read_settings
+from tasks.work import in_thread, look_around, post, read_settings
 
 
 @flow(name="prove", persist_result=True)
 @once("prove")
 async def prove(incident: str, look: int = 1) -> str:
-    """Compare every setting that the actor wrote with what it must be, and every credential with being stopped."""
+    """Compare every setting that the actor wrote with what it must be, every credential with being stopped, and every instance
+    that was to be isolated with being so, or gone.
+    """
     case = Case(incident)
     found = await in_thread(investigation, case, look)
     reversals = outstanding(case, look, found)
@@ -33,21 +36,25 @@ async def prove(incident: str, look: int = 1) -> str:
     not_understood = [item.what for item in said.left(found.not_undone)]
     actor = case.actor(look)
     keys = await read_settings(list(wanted_settings(actor, case.hands.clock())))
-    active = still_open(actor, keys, case.hands.clock(), to_be_released(case, look))
+    freed = to_be_released(case, look)
+    active = still_open(actor, keys, case.hands.clock(), freed)
+    instances = suspects(reversals, case.finding)
+    connected = still_connected(instances, await look_around([one.key for one in instances]), freed)
     unread = [str(key) for key, value in {**live, **keys}.items() if isinstance(value, Unread)]
     unknown = gaps(case.hands.ledger.lines(incident))
     body: dict[str, Any] = {
         "restored": not differences and not unread,
-        "contained": not active,
+        "contained": not active and not connected,
         "differences": differences,
         "active_credentials": active,
+        "connected_instances": connected,
         "unread": unread,
         "unknown_regions": unknown,
         "settings_checked": len(reversals),
         "not_understood": not_understood,
         "kept": list(found.kept),
         "chosen": list(said.in_words),
-        "complete": not differences and not unread and not active and not unknown and not not_understood,
+        "complete": not any((differences, unread, active, connected, unknown, not_understood)),
     }
     case.hands.ledger.append(incident, Kind.PROOF, f"proof:{look}", body)
     line = _in_words(body)
@@ -62,6 +69,7 @@ def _in_words(body: dict[str, Any]) -> str:
     open_points = {
         "setting that differs": body["differences"],
         "credential that still works": body["active_credentials"],
+        "instance that is not isolated": body["connected_instances"],
         "setting that could not be read": body["unread"],
         "unknown region": body["unknown_regions"],
         "change that is not understood": body["not_understood"],

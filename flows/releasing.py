@@ -9,7 +9,7 @@ from flows.case import Case, once
 from flows.planning import CONTAIN, keep_guarded
 from incident.plan import Plan, Step
 from incident.release import released
-from tasks.executor import GOOD
+from tasks.executor import GOOD, renamed_ids, with_new_ids
 from tasks.work import read_settings
 
 RELEASE = "release"
@@ -43,11 +43,12 @@ async def release(incident: str, look: int = 1) -> str:
 
 
 def _carried_out_steps(case: Case, look: int) -> list[Step]:
-    """Containment's steps that ended well, in the order in which they ran."""
+    """Containment's steps that ended well, in the order in which they ran, with the ids of what they made."""
     plans = [plan for number in range(1, look + 1) if (plan := case.plan(CONTAIN, number))]
     ended = {plan.digest: case.hands.executor.outcomes(plan) for plan in plans}
+    renamed = renamed_ids(case.hands.ledger, case.incident)
     return [
-        step
+        with_new_ids(step, renamed)
         for plan in plans
         for step in plan.steps
         if step.id in ended[plan.digest] and ended[plan.digest][step.id].result in GOOD

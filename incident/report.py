@@ -42,7 +42,10 @@ class Moment:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the page shows. Durations are `None` until both their ends are in the ledger."""
+    """Everything that the page shows. Durations are `None` until both their ends are in the ledger.
+
+    `ours` is what we made for the containment: nobody else need wonder where it comes from.
+    """
 
     incident: str
     title: str
@@ -63,6 +66,7 @@ class Report:
     head: tuple[int, str] = field(default=(0, ""))
     who: ActorGraph = field(default_factory=ActorGraph)
     when: Timeline = field(default_factory=Timeline)
+    ours: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -105,6 +109,7 @@ def report(lines: Sequence[Line]) -> Report:
         head=(lines[-1].position, lines[-1].hash),
         who=actor_graph(lines),
         when=timeline(lines),
+        ours=tuple(_made_by_us(line) for line in outcomes if line.body["phase"] == "contain" and line.body["new_id"]),
     )
 
 
@@ -131,6 +136,11 @@ def _done(line: Line, plans: Sequence[Plan]) -> Done:
         before=brief(step.expects) if step and step.expects is not None else "absent",
         after=brief(step.leaves) if step and step.leaves is not None else "absent",
     )
+
+
+def _made_by_us(line: Line) -> str:
+    body = line.body
+    return f"{body['new_id']} ({body['account']}, {body['region']}): {body['title']}"
 
 
 def _step(plans: Sequence[Plan], digest: str, step_id: str) -> Step | None:

@@ -1,4 +1,4 @@
-"""Members of Auto Scaling groups: standby leaves them running, and their termination protection does not bind their group."""
+"""Members of Auto Scaling groups: who is ended when, and that their termination protection does not bind their group."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def correct() -> None:
 
 @corrects(FakeAutoScalingGroup)
 def set_desired_capacity(self: Any, new_capacity: Any) -> None:
-    """moto counts members on standby, and would end one of the members for each."""
-    resting = [] if getattr(self, "ends", False) else [one for one in self.instance_states if one.lifecycle_state == _STANDBY]
+    """moto ends members on standby in the stead of those in service."""
+    resting = [one for one in self.instance_states if one.lifecycle_state == _STANDBY]
     self.instance_states = [one for one in self.instance_states if one not in resting]
     with _unprotected(self.instance_states):
         set_desired_capacity.moto(self, new_capacity)  # type: ignore[attr-defined]
@@ -44,8 +44,9 @@ def _unprotected(states: list[Any]) -> Iterator[None]:
 @corrects(AutoScalingBackend)
 def delete_auto_scaling_group(self: Any, group_name: str) -> None:
     """A group takes its members on standby along."""
-    if group_name in self.autoscaling_groups:
-        self.autoscaling_groups[group_name].ends = True
+    group = self.autoscaling_groups.get(group_name)
+    for state in group.instance_states if group else ():
+        state.lifecycle_state = "InService"
     delete_auto_scaling_group.moto(self, group_name)  # type: ignore[attr-defined]
 
 
