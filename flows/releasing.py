@@ -45,11 +45,9 @@ async def release(incident: str, look: int = 1) -> str:
 def _carried_out_steps(case: Case, look: int) -> list[Step]:
     """Containment's steps that ended well, in the order in which they ran, with the ids of what they made."""
     plans = [plan for number in range(1, look + 1) if (plan := case.plan(CONTAIN, number))]
-    ended = {plan.digest: case.hands.executor.outcomes(plan) for plan in plans}
     renamed = renamed_ids(case.hands.ledger, case.incident)
-    return [
-        with_new_ids(step, renamed)
-        for plan in plans
-        for step in plan.steps
-        if step.id in ended[plan.digest] and ended[plan.digest][step.id].result in GOOD
-    ]
+    done: list[Step] = []
+    for plan in plans:
+        ended = case.hands.executor.outcomes(plan)
+        done += [with_new_ids(step, renamed) for step in plan.steps if step.id in ended and ended[step.id].result in GOOD]
+    return done

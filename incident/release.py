@@ -23,7 +23,7 @@ def released(contained: Iterable[Step], live: Live) -> tuple[list[Step], list[Un
     """
     steps: list[Step] = []
     unplanned: list[Unplanned] = []
-    for step in reversed(list(contained)):
+    for step in reversed(_one_each(contained)):
         outcome = _undone(step, live.get(step.key, Unread("it was not read")))
         if isinstance(outcome, Step):
             steps.append(outcome)
@@ -32,11 +32,21 @@ def released(contained: Iterable[Step], live: Live) -> tuple[list[Step], list[Un
     return steps, unplanned
 
 
+def _one_each(contained: Iterable[Step]) -> list[Step]:
+    """One step for each setting: from the value before the first change to the value after the last, at the place of the first."""
+    merged: dict[SettingKey, Step] = {}
+    for step in contained:
+        first = merged.get(step.key)
+        merged[step.key] = step if first is None else first.model_copy(update={"leaves": step.leaves})
+    return list(merged.values())
+
+
 def _undone(step: Step, found: Observed | Unread | None) -> Step | Unplanned | None:
     if isinstance(found, Unread):
         return _left(step, "unread", f"its live value could not be read: {found.reason}", None)
     value = found.value if found else None
-    if same(value, step.expects):
+    if found is None or same(value, step.expects):
+        # What is gone, with what it was a setting of, needs no way back.
         return None
     if not same(value, step.leaves):
         return _left(step, "conflict", f"containment left it {_valued(step.leaves)}, and now it is {_valued(value)}", value)
