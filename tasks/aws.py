@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +36,7 @@ DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure", "InvalidClientTokenId", "OptInRequired"}
 )
 _WAIT_OUT_SECONDS = 60
+_SESSION_SECONDS = 45 * 60
 
 
 class AwsError(Exception):
@@ -71,12 +74,14 @@ class Aws:
         self._own = ""
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._sessions: dict[str, boto3.Session] = {}
+        self._assumed_at: dict[str, float] = {}
         self._lock = threading.RLock()
 
     def client(self, account: str, region: str, service: str) -> Any:
         """A client; `global` stands for the home region."""
         region = self.config.home_region if region == GLOBAL else region
         with self._lock:
+            self._drop_what_expires(account)
             key = (account, region, service)
             if key not in self._clients:
                 # One attempt: a blind retry of a change that took effect would do it twice. Throttling is waited out in `call`.
@@ -173,6 +178,12 @@ class Aws:
         arn = str(self.call(account, self.config.home_region, "sts", "GetCallerIdentity", {})["Arn"])
         return principal_of(arn)
 
+    def _drop_what_expires(self, account: str) -> None:
+        """An assumed session ends after an hour; a process may live longer. Ask for another in time."""
+        if time.monotonic() - self._assumed_at.get(account, math.inf) > _SESSION_SECONDS:
+            del self._assumed_at[account], self._sessions[account]
+            self._clients = {key: client for key, client in self._clients.items() if key[0] != account}
+
     def _session(self, account: str) -> boto3.Session:
         with self._lock:
             if account not in self._sessions:
@@ -202,6 +213,7 @@ class Aws:
             **({"SourceIdentity": self._session_name} if self.config.source_identity else {}),
         }
         granted = self.call(own, self.config.home_region, "sts", "AssumeRole", parameters)["Credentials"]
+        self._assumed_at[account] = time.monotonic()
         return boto3.Session(granted["AccessKeyId"], granted["SecretAccessKey"], granted["SessionToken"])
 
 

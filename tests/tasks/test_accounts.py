@@ -64,3 +64,21 @@ def test_sessions_come_from_the_regional_endpoint_whose_tokens_work_in_every_reg
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     responder = Aws(AwsConfig(accounts=(OWN,), home_region="eu-west-1"))
     assert responder.client(OWN, "eu-west-1", "sts").meta.endpoint_url == "https://sts.eu-west-1.amazonaws.com"
+
+
+def test_a_session_is_asked_for_anew_before_it_expires(aws, as_responder):
+    responder = as_responder(accounts=(OWN, OTHER))
+    responder.act_for("inc-long")
+
+    def assumed() -> int:
+        records = httpx.get(f"{aws.url}/range/records", timeout=30).json()
+        asked = [record for record in records if record["eventName"] == "AssumeRole" and record["recipientAccountId"] == OWN]
+        return sum(one["requestParameters"].get("roleSessionName") == "countermand-inc-long" for one in asked)
+
+    responder.regions(OTHER)
+    responder.regions(OTHER)
+    assert assumed() == 1
+    responder._assumed_at[OTHER] -= 50 * 60
+    assert responder.regions(OTHER).enabled == ("us-east-1",)
+    responder.regions(OTHER)
+    assert assumed() == 2
