@@ -1,7 +1,8 @@
 """Quarantine groups: two security groups in a VPC into which an isolated instance's interfaces go, one after the other.
 
 A change of groups does not cut a connection that is tracked. In a group that allows everything connections are not tracked; moved
-from there into a group without rules, they are cut.
+from there into a group without rules, they are cut. Connections through some services, such as a NAT gateway, are tracked whatever
+the groups say: of these only new ones are stopped, and open ones end by themselves or with the instance.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html#untracked-connections
 A group is taken for what its rules say, never for its name: whoever could change it may have done so.
 """
