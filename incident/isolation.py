@@ -380,8 +380,8 @@ def _moved(suspect: Suspect, interface: Interface, network: Network, after: tupl
     return Step(
         id=step_id(Phase.CONTAIN, key, wanted),
         phase=Phase.CONTAIN,
-        title=f"Cut interface {interface.id} of {_named(suspect)} off: from {' '.join(now)} through an all-open group, which ends the "
-        "tracking of open connections, into one without rules (those through a NAT gateway or an endpoint may last until they end)",
+        title=f"Cut interface {interface.id} of {_named(suspect)} off: from {' '.join(now)} through an all-open group, which ends "
+        "the tracking of open connections, into one without rules (those through a NAT gateway or endpoint may last till they end)",
         key=key,
         expects=now,
         leaves=wanted,
