@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from incident.family import Family
 from incident.network import registry as network
-from incident.resources import compute, evidence, identity, stack
+from incident.resources import compute, credentials, evidence, federation, identity, stack
 from incident.resources.auto_scaling import AUTO_SCALING_GROUPS
 from incident.resources.block_device import BLOCK_DEVICES
 from incident.resources.group import GROUPS
@@ -17,6 +17,8 @@ FAMILIES: tuple[Family, ...] = (
     *network.FAMILIES,
     *compute.FAMILIES,
     *identity.FAMILIES,
+    *federation.FAMILIES,
+    *credentials.FAMILIES,
     ROLES,
     GROUPS,
     INSTANCE_PROFILES,

@@ -37,6 +37,8 @@ _LISTS_BY_NAME = frozenset(
         "unsuccessful",
         "serviceType",
         "vgwTelemetry",
+        "clientIDList",
+        "thumbprintList",
     }
 )
 """Lists that boto3 calls by the same name, with neither the `Set` taken off nor a plural made."""

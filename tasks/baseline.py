@@ -82,9 +82,10 @@ def _with_details(aws: Aws, family: Family, scope: Scope, read: Read) -> list[Ob
         try:
             listed = [observed for page in aws.read_all(scope, asked) for observed in family.observe(scope, asked, page)]
         except AwsError as error:
-            if asked is read or error.code not in family.absent_codes:
+            if error.code not in family.absent_codes:
                 raise
-            # It has none, such as a function without a policy; or it went since it was listed, and then is not there.
+            # It has none, such as a function without a policy or an account without rules for passwords; or it went since it was
+            # listed, and then is not there.
             found = [observed for observed in found if family.read(observed.key) != asked]
             continue
         # A deleted prefix list is still listed; its entries cannot be read any more.

@@ -187,6 +187,12 @@ SERVICES_A_TO_L = (
         watched="AdvertiseByoipCidr",
     ),
     Group(
+        "iam",
+        "what lets a user in",
+        lost="ResetServiceSpecificCredential",
+        watched="ResyncMFADevice",
+    ),
+    Group(
         "interconnect",
         "interconnects",
         pairs="AcceptConnectionProposal CreateConnection",

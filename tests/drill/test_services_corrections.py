@@ -58,3 +58,31 @@ def test_a_group_with_members_or_policies_stays(iam: Any) -> None:
 def test_a_user_has_no_service_specific_credentials(iam: Any) -> None:
     assert iam.list_service_specific_credentials(UserName="bob")["ServiceSpecificCredentials"] == []
     assert code_of(iam.list_service_specific_credentials, UserName="nobody") == "NoSuchEntity"
+
+
+def test_a_service_specific_credential_is_there_until_it_is_deleted(iam: Any) -> None:
+    made = iam.create_service_specific_credential(UserName="bob", ServiceName="codecommit.amazonaws.com")[
+        "ServiceSpecificCredential"
+    ]
+    ident = {"UserName": "bob", "ServiceSpecificCredentialId": made["ServiceSpecificCredentialId"]}
+    iam.update_service_specific_credential(**ident, Status="Inactive")
+    (shown,) = iam.list_service_specific_credentials(UserName="bob")["ServiceSpecificCredentials"]
+    assert (shown["Status"], "ServicePassword" in shown) == ("Inactive", False)
+    iam.delete_service_specific_credential(**ident)
+    assert iam.list_service_specific_credentials(UserName="bob")["ServiceSpecificCredentials"] == []
+    assert code_of(iam.delete_service_specific_credential, **ident) == "NoSuchEntity"
+
+
+def test_a_client_of_a_provider_is_added_and_removed_once_or_twice_alike(iam: Any) -> None:
+    made = iam.create_open_id_connect_provider(Url="https://idp.example", ClientIDList=["first"], ThumbprintList=["a" * 40])
+    named = {"OpenIDConnectProviderArn": made["OpenIDConnectProviderArn"]}
+
+    def clients() -> list[str]:
+        return iam.get_open_id_connect_provider(**named)["ClientIDList"]
+
+    for _ in range(2):
+        iam.add_client_id_to_open_id_connect_provider(**named, ClientID="second")
+        assert clients() == ["first", "second"]
+    for _ in range(2):
+        iam.remove_client_id_from_open_id_connect_provider(**named, ClientID="first")
+        assert clients() == ["second"]

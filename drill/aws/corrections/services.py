@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import utcnow
 from moto.ec2.exceptions import InvalidLaunchTemplateVersionNotFound
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend
 from moto.ec2.responses.launch_templates import LaunchTemplates
-from moto.iam.exceptions import DeleteConflictException
+from moto.iam.exceptions import DeleteConflictException, NotFoundException
 from moto.iam.models import IAMBackend
 from moto.iam.responses import IamResponse
+from moto.iam.utils import random_resource_id
 
 from drill.aws.corrections.base import corrects
 
@@ -99,8 +101,75 @@ def delete_group(self: Any, group_name: str) -> None:
     delete_group.moto(self, group_name)  # type: ignore[attr-defined]
 
 
+# ---- service-specific credentials and clients of identity providers, which moto does not have ---------------------
+
+
+def _credentials_of(self: Any) -> dict[str, dict[str, Any]]:
+    user = self.backend.get_user(self._get_param("UserName"))
+    if not hasattr(user, "service_specific_credentials"):
+        user.service_specific_credentials = {}
+    held: dict[str, dict[str, Any]] = user.service_specific_credentials
+    return held
+
+
+def _credential(self: Any) -> dict[str, Any]:
+    found = _credentials_of(self).get(self._get_param("ServiceSpecificCredentialId"))
+    if found is None:
+        raise NotFoundException("The service specific credential cannot be found.")
+    return found
+
+
+@corrects(IamResponse)
+def create_service_specific_credential(self: Any) -> ActionResult:
+    held, owner, service = _credentials_of(self), self._get_param("UserName"), self._get_param("ServiceName")
+    ident = f"ACCA{random_resource_id(17).upper()}"
+    made = {
+        "ServiceSpecificCredentialId": ident,
+        "UserName": owner,
+        "ServiceName": service,
+        "ServiceUserName": f"{owner}-at-{self.current_account}",
+        "ServicePassword": random_resource_id(32),
+        "Status": "Active",
+        "CreateDate": utcnow(),
+    }
+    held[ident] = made
+    return ActionResult({"ServiceSpecificCredential": made})
+
+
+@corrects(IamResponse)
+def update_service_specific_credential(self: Any) -> EmptyResult:
+    _credential(self)["Status"] = self._get_param("Status")
+    return EmptyResult()
+
+
+@corrects(IamResponse)
+def delete_service_specific_credential(self: Any) -> EmptyResult:
+    del _credentials_of(self)[_credential(self)["ServiceSpecificCredentialId"]]
+    return EmptyResult()
+
+
 @corrects(IamResponse)
 def list_service_specific_credentials(self: Any) -> ActionResult:
-    """moto has no such credentials, so that a user has none."""
-    self.backend.get_user(self._get_param("UserName"))
-    return ActionResult({"ServiceSpecificCredentials": []})
+    shown = [{name: held for name, held in one.items() if name != "ServicePassword"} for one in _credentials_of(self).values()]
+    return ActionResult({"ServiceSpecificCredentials": shown})
+
+
+@corrects(IamResponse)
+def add_client_id_to_open_id_connect_provider(self: Any) -> EmptyResult:
+    clients, client = _clients(self), self._get_param("ClientID")
+    clients += [] if client in clients else [client]
+    return EmptyResult()
+
+
+@corrects(IamResponse)
+def remove_client_id_from_open_id_connect_provider(self: Any) -> EmptyResult:
+    """A client that is not there is no error."""
+    clients, client = _clients(self), self._get_param("ClientID")
+    clients[:] = [one for one in clients if one != client]
+    return EmptyResult()
+
+
+def _clients(self: Any) -> list[str]:
+    provider = self.backend.get_open_id_connect_provider(self._get_param("OpenIDConnectProviderArn"))
+    clients: list[str] = provider.client_id_list
+    return clients
