@@ -114,7 +114,7 @@ class Incident:
 
 def _call(planned: PlannedCall) -> Call:
     lookups = {
-        name: Lookup(Read(lookup.service, lookup.operation, lookup.parameters), lookup.path)
+        name: Lookup(Read(lookup.service, lookup.operation, lookup.parameters), lookup.path, lookup.each)
         for name, lookup in planned.lookups.items()
     }
     return Call(planned.service, planned.operation, planned.parameters, planned.permissions, lookups=lookups)
