@@ -10,16 +10,18 @@ from flows.case import Case, once
 from flows.scope import investigation
 from incident.collection import Kept, at_stake, beyond_snapshots, not_kept, resting_on_evidence, snapshot_steps
 from incident.containment import containment, wanted_settings
-from incident.guards import refusals
+from incident.family import Scope
+from incident.guards import existing_resources, refusals, tagged
 from incident.investigation import Investigation
 from incident.isolation import isolation, suspects
 from incident.ledger import Kind
 from incident.plan import Plan, Step, Unplanned
 from incident.planner import propose
+from incident.resources.identity import GLOBAL
 from incident.settings import Observed, Reversal, SettingKey, Value
 from incident.words import counted
 from tasks.executor import renamed_ids, with_new_ids
-from tasks.work import in_thread, look_around, read_settings, stores_of, volumes_of
+from tasks.work import in_thread, look_around, read_settings, stores_of, tags_of, volumes_of
 
 EVIDENCE = "evidence"
 CONTAIN = "contain"
@@ -61,7 +63,7 @@ async def plan_containment(incident: str, look: int = 1) -> str:
         steps=(*(step for step in steps if step.key not in freed), *isolating),
         unplanned=case.amendments(look).left((*unplanned, *left)),
     )
-    return keep_guarded(case, CONTAIN, look, plan)
+    return await keep_guarded(case, CONTAIN, look, plan)
 
 
 @flow(name="plan restoration", persist_result=True)
@@ -91,7 +93,7 @@ async def plan_restoration(incident: str, look: int = 1) -> str:
         doubts=found.doubts,
         chosen=said.in_words,
     )
-    return keep_guarded(case, RESTORE, look, plan)
+    return await keep_guarded(case, RESTORE, look, plan)
 
 
 def kept_facts(case: Case) -> Kept:
@@ -156,10 +158,13 @@ def _without_contained(case: Case, look: int, steps: tuple[Step, ...]) -> tuple[
     return tuple(step for step in steps if step.key not in ours or step.leaves is None)
 
 
-def keep_guarded(case: Case, name: str, look: int, plan: Plan) -> str:
+async def keep_guarded(case: Case, name: str, look: int, plan: Plan) -> str:
     """Keep the plan, unless a guard refuses it: then the refused steps leave it and are shown to people."""
+    policy = case.hands.policy
+    tags = await tags_of(tagged(plan.steps)) if policy.protected_tags else {}
+    existing = await in_thread(_existing, case, look, plan) if policy.largest_share < 1 else {}
     own = {case.hands.aws.own_access_key(account) for account in {step.account for step in plan.steps}}
-    refused = [refusal for key in own for refusal in refusals(plan, case.hands.policy, key)]
+    refused = list(dict.fromkeys(refusal for key in own for refusal in refusals(plan, policy, key, tags, existing)))
     if refused:
         plan = plan.without(frozenset(refusal.step for refusal in refused))
         left = [Unplanned(status="protected", what=f"step {refusal.step}", why=str(refusal)) for refusal in refused]
@@ -168,3 +173,17 @@ def keep_guarded(case: Case, name: str, look: int, plan: Plan) -> str:
         case.hands.ledger.append(case.incident, Kind.NOTE, f"refused:{name}:{look}", body)
     case.keep_plan(name, look, plan)
     return f"plan {plan.short_digest}: {counted(len(plan.steps), 'step')}, {len(plan.unplanned)} left to people"
+
+
+def _existing(case: Case, look: int, plan: Plan) -> dict[Scope, frozenset[tuple[str, str]]]:
+    """What the newest baseline from before the actor shows of every region that the plan changes."""
+    actor, home = case.actor(look), case.hands.aws.config.home_region
+    places = {Scope(step.account, step.region) for step in plan.steps}
+    # What is in no region is swept from the home region.
+    swept = {place: replace(place, region=home) if place.region == GLOBAL else place for place in places}
+    stored = {place: case.baseline(where, actor) for place, where in swept.items()}
+    return {
+        place: existing_resources(((key, prior.value) for key, prior in baseline.settings), baseline.covered)
+        for place, baseline in stored.items()
+        if baseline is not None
+    }

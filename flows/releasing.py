@@ -32,7 +32,7 @@ async def plan_release(incident: str, look: int = 1) -> str:
         unplanned=tuple(left),
         chosen=case.amendments(look).in_words,
     )
-    return keep_guarded(case, RELEASE, look, plan)
+    return await keep_guarded(case, RELEASE, look, plan)
 
 
 @flow(name="release", persist_result=True)

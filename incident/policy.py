@@ -76,7 +76,10 @@ class Policy(_Strict):
         responder_principals: ARNs (with `*`) of Countermand's own roles and users; nothing may cut them off.
         break_glass: ARNs (with `*`) of emergency principals; nothing may cut them off.
         protected_resources: resource ids or ARNs (with `*`) that no plan may change.
+        protected_tags: tag keys with a pattern of values (with `*`); no plan may change a resource in EC2 that has such a tag.
         largest_plan: the most steps that one plan may have.
+        largest_share: the share of the resources of one kind that a region had before, which one plan may change or delete; 1.0
+            allows all. Counted only where the baseline has read all of the kind and there are ten or more.
         approved_changes: agreed work, by ticket: who, on what, from when until when. It is kept and named as such.
     """
 
@@ -85,7 +88,9 @@ class Policy(_Strict):
     responder_principals: tuple[str, ...] = ()
     break_glass: tuple[str, ...] = ()
     protected_resources: tuple[str, ...] = ()
+    protected_tags: dict[str, str] = Field(default_factory=dict[str, str])
     largest_plan: int = Field(default=500, ge=1)
+    largest_share: float = Field(default=1.0, gt=0, le=1)
     approved_changes: tuple[ApprovedChange, ...] = ()
 
     def rule(self, question: Question) -> ApprovalRule:

@@ -7,7 +7,7 @@ after a crash, so each is idempotent: reads by nature, steps through the executo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from prefect import task
 
 from incident.families import family_for_kind
-from incident.family import Scope
+from incident.family import Read, Scope
+from incident.guards import Tagged
 from incident.isolation import Surroundings
 from incident.ledger import Kind
 from incident.plan import Plan, Step
@@ -141,6 +142,39 @@ def _store(instance: SettingKey, named: str) -> int | None:
     except AwsError:
         return None
     return sum(int(one.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0)) for one in answer["InstanceTypes"])
+
+
+@task(name="tags", persist_result=False)
+async def tags_of(resources: Iterable[Tagged]) -> dict[Tagged, Mapping[str, str] | Unread]:
+    """The live tags of resources; a resource that is gone has none."""
+    places: dict[Scope, list[str]] = {}
+    for one in sorted(resources):
+        places.setdefault(Scope(one.account, one.region), []).append(one.resource)
+    batches = [
+        (place, names[start : start + _FILTER_VALUES])
+        for place, names in places.items()
+        for start in range(0, len(names), _FILTER_VALUES)
+    ]
+    found = await asyncio.gather(*(in_thread(_tags, *batch) for batch in batches))
+    return {resource: held for one in found for resource, held in one.items()}
+
+
+_FILTER_VALUES = 200
+"""See https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html"""
+
+
+def _tags(place: Scope, names: list[str]) -> dict[Tagged, Mapping[str, str] | Unread]:
+    """See https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeTags.html"""
+    asked = [Tagged(place.account, place.region, name) for name in names]
+    read = Read("ec2", "DescribeTags", {"Filters": [{"Name": "resource-id", "Values": names}]})
+    held: dict[str, dict[str, str]] = {name: {} for name in names}
+    try:
+        for page in hands().aws.read_all(place, read):
+            for tag in page["Tags"]:
+                held[tag["ResourceId"]][tag["Key"]] = tag.get("Value", "")
+    except AwsError as error:
+        return dict.fromkeys(asked, Unread(str(error)))
+    return {one: held[one.resource] for one in asked}
 
 
 @task(name="keep facts", task_run_name="keep facts of {subject.name}", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
