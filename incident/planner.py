@@ -282,8 +282,8 @@ def brief(value: Value) -> str:
 def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
     """Exposure first, then what is deleted, then what is restored; a step never comes before one that it needs.
 
-    Raises:
-        ValueError: the steps need each other in a circle.
+    Needs are read from names, and an actor can write names: where steps need each other in a circle, the most urgent of them waits
+    for no other, so that nobody can keep a plan from being made. AWS refuses what really cannot go first, and the step says so.
     """
     needed = {step.id: step for step in _with_needs(list(steps))}
     waits = {step.id: set(step.after) for step in needed.values()}
@@ -294,16 +294,20 @@ def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
     ready = [(_urgency(step), step.id) for step in needed.values() if not waits[step.id]]
     heapify(ready)
     placed: list[Step] = []
-    while ready:
+    while len(placed) < len(needed):
+        if not ready:
+            freed = min((step for step in needed.values() if waits[step.id]), key=_urgency)
+            still = [earlier for earlier in freed.after if earlier not in waits[freed.id]]
+            needed[freed.id] = freed.model_copy(update={"after": tuple(still)})
+            waits[freed.id].clear()
+            heappush(ready, (_urgency(freed), freed.id))
         _, done = heappop(ready)
         placed.append(needed[done])
         for later in frees.get(done, ()):
-            waits[later].discard(done)
-            if not waits[later]:
-                heappush(ready, (_urgency(needed[later]), later))
-    if len(placed) < len(needed):
-        stuck = needed.keys() - {step.id for step in placed}
-        raise ValueError(f"the steps need each other in a circle: {', '.join(sorted(stuck))}")
+            if done in waits[later]:
+                waits[later].discard(done)
+                if not waits[later]:
+                    heappush(ready, (_urgency(needed[later]), later))
     return tuple(placed)
 
 
