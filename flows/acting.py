@@ -17,17 +17,30 @@ from incident.plan import Plan, Step
 from incident.planner import first_wave
 from incident.resources.evidence import EVIDENCE_COPY, EVIDENCE_SNAPSHOTS
 from incident.settings import Observed, SettingKey
+from incident.words import counted
 from tasks.executor import Outcome
-from tasks.work import apply_step, post, progress_of, read_settings
+from tasks.work import apply_step, begin_step, post, progress_of, read_settings
 
 COPIES, SEALS = "evidence-copies", "evidence-seals"
 _PROGRESS_SECONDS = 30
 
 
+@flow(name="begin evidence", persist_result=True)
+@once("begin-evidence")
+async def begin_evidence(incident: str, look: int = 1) -> str:
+    """Let the snapshots begin: each shows its volumes as they are now. Containment waits for no snapshot's end.
+
+    See https://docs.aws.amazon.com/ebs/latest/userguide/ebs-snapshots.html. Taking evidence only adds, so nobody is asked.
+    """
+    plan = _kept(Case(incident), EVIDENCE, look)
+    await asyncio.gather(*(begin_step(plan, step) for step in plan.steps if not step.after))
+    return f"snapshots of {counted(len(plan.steps), 'instance')} begun"
+
+
 @flow(name="keep evidence", persist_result=True)
 @once("keep-evidence")
 async def keep_evidence(incident: str, look: int = 1) -> str:
-    """Take the snapshots and wait until AWS says that they are complete. Taking evidence only adds, so nobody is asked."""
+    """Wait until AWS says that the snapshots are complete, and hand them over as the configuration says."""
     case = Case(incident)
     plan = _kept(case, EVIDENCE, look)
     outcomes = [*await _taken(plan), *await _handed_over(case, look, plan)]
@@ -117,8 +130,8 @@ def _kept(case: Case, name: str, look: int) -> Plan:
 
 
 def _in_words(what: str, outcomes: Iterable[Outcome]) -> str:
-    counted = Counter(str(outcome.result) for outcome in outcomes)
-    tally = ", ".join(f"{count} {result}" for result, count in sorted(counted.items()))
+    ended = Counter(str(outcome.result) for outcome in outcomes)
+    tally = ", ".join(f"{count} {result}" for result, count in sorted(ended.items()))
     return f"{what}: {tally or 'nothing to do'}"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from prefect import Flow, flow
 from prefect.runtime import flow_run
 
-from flows.acting import contain, eradicate, keep_evidence, recover
+from flows.acting import begin_evidence, contain, eradicate, keep_evidence, recover
 from flows.artifacts import show_plan
 from flows.case import Case
 from flows.detect import RESPOND, detect
@@ -70,12 +70,18 @@ async def _another(case: Case, look: int, more: bool) -> bool:
 async def _one_look(case: Case, look: int) -> bool:
     """Look at the records, plan, ask and act; whether events that arrive later are worth waiting for."""
     late = case.looks()[look - 1] == _LATE
-    for phase in (identify, scope, keep_facts, plan_evidence, keep_evidence, plan_containment):
+    for phase in (identify, scope, keep_facts, plan_evidence, begin_evidence, plan_containment):
         await _phase(phase, case, look)
-    if not await _agreed(case, CONTAIN, "addition" if late else "contain", look):
+    contains = await _agreed(case, CONTAIN, "addition" if late else "contain", look)
+    if contains:
+        await _phase(contain, case, look)
+    if case.amended_since(look):
         return False
-    for phase in (contain, plan_restoration):
-        await _phase(phase, case, look)
+    # The actor is stopped before anything waits for snapshots, which may take hours; what rests on them waits.
+    await _phase(keep_evidence, case, look)
+    if not contains:
+        return False
+    await _phase(plan_restoration, case, look)
     if not await _agreed(case, RESTORE, "addition" if late else "restore", look):
         return False
     for phase in (eradicate, recover):

@@ -96,6 +96,19 @@ class Executor:
         self._boundary(f"{step.id}: before outcome")
         return self._conclude(plan, step, outcome)
 
+    def begin(self, plan: Plan, step: Step) -> None:
+        """Make a step's calls and do not wait for what they bring about; `apply` goes on from there. Safe to call again.
+
+        Raises:
+            LedgerUnavailable: the ledger cannot be written; nothing more is done to AWS.
+        """
+        if self._recorded(plan, step) is not None or self._not_now(plan, step) is not None:
+            return
+        step = self._with_new_ids(plan, step)
+        _, first_time = self._ledger.append(plan.incident, Kind.INTENT, self._key("intent", plan, step), self._intent(plan, step))
+        if first_time and observe(self._aws, family_for_kind(step.key.kind), step.key) is None:
+            self._make_calls(plan, step)
+
     def outcomes(self, plan: Plan) -> dict[str, Outcome]:
         """What is recorded of the plan's steps."""
         found = {step.id: self._recorded(plan, step) for step in plan.steps}

@@ -194,6 +194,12 @@ async def apply_step(plan: Plan, step: Step) -> Outcome:
     return await in_thread(hands().executor.apply, plan, step)
 
 
+@task(name="begin step", task_run_name="begin: {step.title}", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
+async def begin_step(plan: Plan, step: Step) -> None:
+    """Let one step begin through the executor, without waiting for its end."""
+    await in_thread(hands().executor.begin, plan, step)
+
+
 @task(name="sweep region", retries=1, retry_delay_seconds=2, persist_result=False)
 async def sweep(scope: Scope, at: datetime) -> Swept:
     """Read and store one region's baseline."""

@@ -10,8 +10,10 @@ import pytest
 from drill.aws.config import RangeConfig
 from drill.aws.range import Range
 from incident.approvals import Answer
+from incident.collection import snapshot_steps
 from incident.plan import Phase, Plan, PlannedCall, Step, step_id
 from incident.policy import Policy, Responder
+from incident.resources.compute import INSTANCE
 from incident.settings import SettingKey
 from tasks.approvals import Approvals
 from tasks.aws import Aws
@@ -225,3 +227,24 @@ def test_what_was_made_again_is_followed_by_its_id_inside_a_text_and_by_its_whol
     ids = {old: new, "sg-0123456789abcdef0": "sg-00000000000000001"}
     told = {"LoadBalancerArn": old, "of": f"{old}/rule", "rule": "ingress tcp 22-22 sg-0123456789abcdef0"}
     assert _renamed(told, ids) == {"LoadBalancerArn": new, "of": f"{old}/rule", "rule": "ingress tcp 22-22 sg-00000000000000001"}
+
+
+def test_evidence_that_was_begun_is_waited_for_and_not_taken_twice(desk):
+    image = desk.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    instance = desk.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]
+    volumes = tuple(mapping["Ebs"]["VolumeId"] for mapping in instance["BlockDeviceMappings"])
+    key = SettingKey(ACCOUNT, REGION, INSTANCE, instance["InstanceId"])
+    plan = Plan(incident="inc-1", title="evidence", steps=snapshot_steps("inc-1", {key: volumes}))
+    (step,) = plan.steps
+
+    def taken() -> int:
+        return len(
+            desk.ec2.describe_snapshots(OwnerIds=["self"], Filters=[{"Name": "volume-id", "Values": list(volumes)}])["Snapshots"]
+        )
+
+    desk.executor.begin(plan, step)
+    desk.executor.begin(plan, step)
+    assert taken() == len(volumes)
+    assert desk.executor.outcomes(plan) == {}
+    assert desk.executor.apply(plan, step).result is Result.DONE
+    assert taken() == len(volumes)
