@@ -109,7 +109,7 @@ def report(lines: Sequence[Line]) -> Report:
         head=(lines[-1].position, lines[-1].hash),
         who=actor_graph(lines),
         when=timeline(lines),
-        ours=tuple(_made_by_us(line) for line in outcomes if line.body["phase"] == "contain" and line.body["new_id"]),
+        ours=tuple(_made_by_us(line) for line in outcomes if line.body["phase"] == "contain" and line.body.get("new_id")),
     )
 
 

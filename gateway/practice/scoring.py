@@ -53,7 +53,7 @@ def verdict_of(scenario: Scenario, written: Report, judged: Verdict, aws: Range,
         "regions": list(written.regions),
         "kept": list(written.kept),
         "unplanned": list(written.unplanned),
-        "calls": [{name: call[name] for name in ("service", "operation", "region", "account")} for call in calls],
+        "calls": [{name: call[name] for name in ("service", "operation", "region", "account", "params")} for call in calls],
         "seconds": {"total": seconds.total, "contain": seconds.contain, "restore": seconds.restore},
     }
 

@@ -32,7 +32,8 @@ def test_killed_again_and_again_nothing_is_lost_or_done_twice(tmp_path):
     steps = verdict["steps"]
     assert workers[0].kills == len(steps) // STRIDE
     assert {step["outcome"] for step in steps} == {"done"}
-    assert len(verdict["calls"]) == len(steps)
+    assert len(verdict["calls"]) >= len(steps)
+    assert max(Counter(json.dumps(call, sort_keys=True) for call in verdict["calls"]).values()) == 1
     assert max(Counter(step["id"] for step in steps).values()) == 1
     assert verdict["restored"]
     assert verdict["leftovers"] == []
