@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from flows.case import Case
 from incident.actor import Actor
@@ -16,6 +16,7 @@ from tasks.cloudtrail import distinct
 from tasks.work import Looked, in_thread, look_up
 
 BEFORE_THE_WINDOW = timedelta(hours=1)
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -35,16 +36,15 @@ class Inquiry:
     around: list[Record] = field(default_factory=list[Record])
     gaps: list[tuple[Scope, str, str]] = field(default_factory=list[tuple[Scope, str, str]])
     _seen: dict[str, Record] = field(default_factory=dict[str, Record])
-    _asked: set[tuple[str, str, Scope | None]] = field(default_factory=set[tuple[str, str, Scope | None]])
+    _asked: dict[Question, datetime] = field(default_factory=dict[Question, datetime])
     _surrounded: set[Scope] = field(default_factory=set[Scope])
 
     async def ask(self, questions: Iterable[Question]) -> list[Record]:
         """Ask what was not asked yet, in all its places at once; answers the records of these questions."""
-        new = {(one.attribute, one.value, one.place): one for one in questions}
-        waiting = [one for key, one in new.items() if key not in self._asked]
-        self._asked.update(new)
+        waiting = self._unanswered(questions)
         if not waiting:
             return []
+        self._asked |= {_what(one): one.since or _ALWAYS for one in waiting}
         end = self.case.hands.clock()
         begin = end - self.case.hands.history.reach
         together = self._by_place(waiting)
@@ -57,7 +57,16 @@ class Inquiry:
 
     def answers(self, questions: Iterable[Question]) -> bool:
         """Whether all of these were asked."""
-        return all((one.attribute, one.value, one.place) in self._asked for one in questions)
+        return not self._unanswered(questions)
+
+    def _unanswered(self, questions: Iterable[Question]) -> list[Question]:
+        """What was not asked yet, or only from a later time on; each once, from the earliest time."""
+        earliest: dict[Question, Question] = {}
+        for one in questions:
+            held = earliest.setdefault(_what(one), one)
+            if (one.since or _ALWAYS) < (held.since or _ALWAYS):
+                earliest[_what(one)] = one
+        return [one for what, one in earliest.items() if what not in self._asked or (one.since or _ALWAYS) < self._asked[what]]
 
     async def look_around(self, actor: Actor) -> list[Record]:
         """Everybody's changes in the regions that the actor changed, since the baseline or an hour before the window."""
@@ -90,6 +99,11 @@ class Inquiry:
         self.gaps += [(answer.scope, *answer.gap) for answer in answers if answer.gap is not None]
         found = distinct([record for answer in answers for record in answer.records][::-1])
         return [self._seen.setdefault(record.event_id, record) if record.event_id else record for record in found]
+
+
+def _what(question: Question) -> Question:
+    """A question without its time."""
+    return replace(question, since=None)
 
 
 def since(case: Case, place: Scope, actor: Actor, now: datetime) -> datetime:

@@ -38,6 +38,7 @@ class Credential:
         made: whether the actor made it, so that it has no rightful owner.
         issued: when it was handed out (ISO 8601, UTC); empty for the finding's own key.
         parent: the access key that it came from; empty where there is none.
+        session: the name of a role's session, which CloudTrail calls its user name.
     """
 
     access_key: str
@@ -50,6 +51,7 @@ class Credential:
     made: bool = False
     issued: str = ""
     parent: str = ""
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,7 @@ def _as_credential(foothold: Foothold, record: Record) -> Credential:
         account=foothold.account,
         made=foothold.made,
         issued=identity.session_created,
+        session=session_of(identity) if kind == "role" else "",
     )
 
 
@@ -166,8 +167,9 @@ def _minted_session(record: Record) -> Credential | None:
         owner, kind = _text(record.request.get("roleArn")), "role"
     account = owner.split(":")[4] if owner.startswith("arn:") and owner.count(":") >= 5 else record.account
     how = f"{record.identity.label} called {record.event_name}{_carried(record)}"
-    parent = record.identity.access_key
-    return Credential(key, owner, kind, Link.PROVED, how, record.event_id, account, True, record.time.isoformat(), parent)
+    parent, session = record.identity.access_key, _text(record.request.get("roleSessionName"))
+    issued = record.time.isoformat()
+    return Credential(key, owner, kind, Link.PROVED, how, record.event_id, account, True, issued, parent, session)
 
 
 def _carried(record: Record) -> str:
@@ -420,15 +422,15 @@ class Question:
 def questions(actor: Actor, records: Iterable[Record]) -> Iterator[Question]:
     """What the event history must still tell of the actor. A credential's use is recorded in the account that it belongs to.
 
-    Of a user whom the actor made, and of an instance or function, one question by name shows every credential.
+    One question by name shows every credential of a user whom the actor made, and every session of that name.
     """
     commands = [one for one in actor.footholds if one.link is Link.PROVED]
-    users = {(one.account, one.name) for one in commands if one.kind == "user"}
-    sessions = {one.record for one in commands if one.kind == "session" and one.record}
+    names = {(one.account, one.session or one.name): one.since for one in commands if one.kind in ("user", "session")}
     for credential in actor.proved:
-        shown = (credential.account, credential.owner) in users or credential.record in sessions
+        since = datetime.fromisoformat(credential.issued) if credential.made and credential.issued else None
+        told = names.get((credential.account, credential.session or credential.owner))
+        shown = told is not None and since is not None and told <= since
         if credential.kind != "service" and not shown:
-            since = datetime.fromisoformat(credential.issued) if credential.made and credential.issued else None
             yield Question("AccessKeyId", credential.access_key, since=since, account=credential.account)
     for one in commands:
         attribute, value = "Username", one.session or one.name

@@ -406,6 +406,22 @@ def test_one_question_shows_every_credential_of_a_user_whom_the_actor_made():
     ]
 
 
+def test_a_session_whose_name_is_asked_about_already_needs_no_question_of_its_own():
+    made = record("CreateUser", service="iam", at=1, request={"userName": "svc"})
+    assumed = as_user(
+        "AssumeRole",
+        "svc",
+        key="ASIACONSOLE",
+        at=2,
+        service="sts",
+        request={"roleArn": DEPLOY, "roleSessionName": "svc"},
+        response={"credentials": {"accessKeyId": "ASIASWITCHED"}},
+    )
+    actor = followed(seed(), [made, assumed])
+    assert "ASIASWITCHED" in actor.credentials
+    assert "ASIASWITCHED" not in {question.value for question in questions(actor, [])}
+
+
 @given(st.permutations(range(6)))
 def test_the_order_in_which_records_arrive_does_not_matter(order):
     made = record("CreateUser", service="iam", at=1, request={"userName": "svc"})
