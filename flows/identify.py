@@ -9,10 +9,11 @@ from flows.inquiry import Inquiry
 from flows.seeds import seeded
 from incident import messages
 from incident.actor import Actor
-from incident.attribution import Question, followed, identified, minted, origin, questions, suspects, windowed
+from incident.attribution import Question, followed, minted, questions, suspects
 from incident.family import Scope
 from incident.finding import Finding
 from incident.ledger import Kind
+from incident.origin import identified, origin, windowed
 from incident.record import Record
 from incident.words import counted
 from tasks.aws import AwsError

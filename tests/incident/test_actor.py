@@ -7,7 +7,8 @@ from datetime import timedelta
 from examples import ACCOUNT, NOON, record
 
 from incident.actor import Actor, Credential, Link
-from incident.attribution import followed, minted, opened, origin
+from incident.attribution import followed, minted
+from incident.origin import opened, origin
 
 STOLEN = "AKIAMALLORYEXAMPLE"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/Deploy"

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incident.actor import Actor, Credential, Link, program
-from incident.attribution import Question, followed, identified, named_by, opened, origin, questions, suspects, windowed
+from incident.attribution import Question, followed, questions, suspects
 from incident.finding import parse_finding
+from incident.origin import identified, named_by, opened, origin, windowed
 from incident.record import Record
 from incident.services import caller_behind
 

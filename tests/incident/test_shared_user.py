@@ -7,8 +7,9 @@ import json
 import pytest
 
 from incident.actor import Actor, Link
-from incident.attribution import followed, known_by, used_by, windowed
+from incident.attribution import followed, used_by
 from incident.investigation import investigate
+from incident.origin import known_by, windowed
 from incident.record import Record, in_order
 
 FILE = "cloudtrail/incident-open-ssh-to-world.jsonl"

@@ -18,7 +18,7 @@ from drill.stage import Stage
 from drill.verdict import Verdict, judge
 from incident.actor import Actor
 from incident.approvals import Answer
-from incident.attribution import followed, identified, named_by, origin, windowed
+from incident.attribution import followed
 from incident.collection import resting_on_evidence, snapshot_steps
 from incident.config_items import open_questions, told, unanswered
 from incident.containment import containment, wanted_settings
@@ -27,6 +27,7 @@ from incident.family import Scope
 from incident.finding import Finding, parse_finding
 from incident.investigation import Investigation, investigate
 from incident.isolation import isolation, suspects
+from incident.origin import identified, named_by, origin, windowed
 from incident.plan import Plan
 from incident.planner import propose
 from incident.policy import Policy, Responder
