@@ -11,9 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from rich.console import Console
+from playing import played
 
-from gateway.practice.exercise import Exercise
 from gateway.practice.people import ScriptedResponders
 from incident.approvals import Asked
 from incident.ledger import Kind
@@ -89,7 +88,6 @@ class SettlingResponders(ScriptedResponders):
 
 @pytest.mark.slow
 def test_people_settle_what_the_plan_leaves_to_them(tmp_path):
-    log, verdict_file = tmp_path / "log", tmp_path / "verdict.json"
     arguments: list[Any] = []
     reports: list[str] = []
     keys: list[str] = []
@@ -106,17 +104,7 @@ def test_people_settle_what_the_plan_leaves_to_them(tmp_path):
         keys.extend(people.keys())
         people.stop()
 
-    exercise = Exercise(
-        SCENARIO,
-        interactive=False,
-        json_out=verdict_file,
-        dump=None,
-        console=Console(file=log.open("w"), width=200),
-        responders=responders,
-        visit=afterwards,
-    )
-    assert exercise.run() == 0, log.read_text()
-    verdict = json.loads(verdict_file.read_text())
+    verdict, _ = played(SCENARIO, tmp_path, responders=responders, visit=afterwards)
     assert verdict["restored"]
     assert verdict["claimed"]["complete"]
     assert reports == ["restored", "restored"]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+from playing import played
 
 from drill import scenario as scenarios
-from gateway.practice.exercise import Exercise
 from gateway.practice.people import Person, ScriptedResponders
 from incident.approvals import Asked
 from incident.ledger import Kind
@@ -74,12 +72,6 @@ def fill_in(address: str, person: Person, code: str, picture: Path) -> None:
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
 def test_a_responder_decides_in_the_prefect_ui(tmp_path):
-    verdict_file, log = tmp_path / "verdict.json", tmp_path / "log"
-    console = Console(file=log.open("w"), width=200)
-    exercise = Exercise(
-        SCENARIO, interactive=False, json_out=verdict_file, dump=None, console=console, responders=BrowsingResponders
-    )
-    assert exercise.run() == 0, log.read_text()
-    verdict = json.loads(verdict_file.read_text())
+    verdict, told = played(SCENARIO, tmp_path, responders=BrowsingResponders)
     assert verdict["restored"]
-    assert "alice answered approve in prefect" in log.read_text()
+    assert "alice answered approve in prefect" in told

@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 from killed_flow import STRIDE
 from killing_worker import KillingWorker
-from rich.console import Console
+from playing import played
 
-from gateway.practice.exercise import DEMO, Exercise
+from gateway.practice.exercise import DEMO
 from gateway.practice.stack import Stack
 
 
@@ -23,12 +23,8 @@ def test_killed_again_and_again_nothing_is_lost_or_done_twice(tmp_path):
         workers.append(KillingWorker(stack))
         workers[-1].start()
 
-    verdict_file = tmp_path / "verdict.json"
-    console = Console(file=(tmp_path / "log").open("w"), width=200)
-    exercise = Exercise(DEMO, interactive=False, json_out=verdict_file, dump=None, console=console, start_worker=start)
-    assert exercise.run() == 0, (tmp_path / "log").read_text()
+    verdict, _ = played(DEMO, tmp_path, start_worker=start)
     workers[0].stop()
-    verdict = json.loads(verdict_file.read_text())
     steps = verdict["steps"]
     assert workers[0].kills == len(steps) // STRIDE
     assert {step["outcome"] for step in steps} == {"done"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
+from playing import played
 
 from drill import scenario as scenarios
 from gateway.practice.exercise import Exercise, Parts
@@ -82,12 +81,6 @@ def until(holds: Callable[[], object]) -> bool:
 
 @pytest.mark.slow
 def test_a_named_group_leads_to_who_changed_it_and_people_rule_on_them(tmp_path):
-    log, verdict_file = tmp_path / "log", tmp_path / "verdict.json"
-    console = Console(file=log.open("w"), width=200)
-    exercise = OpenedByHand(
-        SCENARIO, interactive=False, json_out=verdict_file, dump=None, console=console, responders=RulingResponders
-    )
-    assert exercise.run() == 0, log.read_text()
-    verdict = json.loads(verdict_file.read_text())
+    verdict, _ = played(SCENARIO, tmp_path, OpenedByHand, responders=RulingResponders)
     assert verdict["restored"]
     assert verdict["claimed"]["complete"]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+from playing import played
 
 from drill import scenario as scenarios
-from gateway.practice.exercise import Exercise
 from gateway.practice.people import ScriptedResponders
 from incident.approvals import Asked
 from incident.ledger import Kind
@@ -57,14 +55,8 @@ def flow_processes(prefect_api: str) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finding the flow's process needs /proc")
 def test_a_killed_flow_is_started_again_and_the_incident_ends_well(tmp_path):
-    log, verdict_file = tmp_path / "log", tmp_path / "verdict.json"
-    console = Console(file=log.open("w"), width=200)
-    exercise = Exercise(
-        SCENARIO, interactive=False, json_out=verdict_file, dump=None, console=console, responders=KillingResponders
-    )
-    assert exercise.run() == 0, log.read_text()
+    verdict, _ = played(SCENARIO, tmp_path, responders=KillingResponders)
     assert KillingResponders.killed
-    verdict = json.loads(verdict_file.read_text())
     assert verdict["restored"]
     assert verdict["claimed"]["complete"]
     assert len(verdict["calls"]) == len(verdict["steps"])
