@@ -9,7 +9,7 @@ from prefect import flow
 from flows.case import Case, once
 from flows.scope import investigation
 from incident.collection import Kept, at_stake, beyond_snapshots, not_kept, resting_on_evidence, snapshot_steps
-from incident.containment import containment, wanted_settings
+from incident.containment import containment, settings_to_read
 from incident.family import Scope
 from incident.guards import existing_resources, refusals, tagged
 from incident.investigation import Investigation
@@ -50,7 +50,7 @@ async def plan_containment(incident: str, look: int = 1) -> str:
     """Keys inactive, sessions denied, instances isolated; asked and answered before anything else is changed."""
     case = Case(incident)
     actor, now = case.actor(look), case.hands.clock()
-    live = await read_settings(list(wanted_settings(actor, now)))
+    live = await read_settings(settings_to_read(actor, now))
     steps, unplanned = containment(actor, live, now)
     freed = to_be_released(case, look)
     instances = suspects(outstanding(case, look, await in_thread(investigation, case, look)), case.finding)

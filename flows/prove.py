@@ -10,7 +10,7 @@ from flows.case import Case, once
 from flows.planning import outstanding, set_by_containment, to_be_released
 from flows.scope import investigation
 from incident import messages
-from incident.containment import still_open, wanted_settings
+from incident.containment import settings_to_read, still_open
 from incident.coverage import gaps
 from incident.isolation import still_connected, suspects
 from incident.ledger import Kind
@@ -35,9 +35,9 @@ async def prove(incident: str, look: int = 1) -> str:
     differences += [f"{item.what}: {item.why}" for item in said.left(left.unplanned)]
     not_understood = [item.what for item in said.left(found.not_undone)]
     actor = case.actor(look)
-    keys = await read_settings(list(wanted_settings(actor, case.hands.clock())))
+    keys = await read_settings(settings_to_read(actor, case.hands.clock()))
     freed = to_be_released(case, look)
-    active = still_open(actor, keys, case.hands.clock(), freed)
+    active = still_open(actor, keys, case.hands.clock(), freed, said.by_hand)
     instances = suspects(reversals, case.finding)
     connected = still_connected(instances, await look_around([one.key for one in instances]), freed)
     unread = [str(key) for key, value in {**live, **keys}.items() if isinstance(value, Unread)]

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from incident.actor import Actor, Credential, Link
 from incident.families import family_for_kind
 from incident.family import Unrestorable
 from incident.plan import Phase, PlannedCall, Step, Unplanned, step_id
 from incident.planner import Unread
-from incident.resources.identity import ACCESS_KEY, GLOBAL, ROLE_POLICY, USER_POLICY, access_key, compact
+from incident.resources.identity import ACCESS_KEY, GLOBAL, ROLE_POLICY, USER, USER_POLICY, access_key, compact
+from incident.resources.role import ROLE
 from incident.settings import Observed, SettingKey, Value, same
 
-_DENIED_BEFORE = re.compile(r'"aws:TokenIssueTime":"([0-9TZ:+-]+)"')
+_DENIED_BEFORE = re.compile(r'"aws:TokenIssueTime":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z)"')
+_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+_NOT_READ = Unread("it was not read")
+
+Live = Mapping[SettingKey, Observed | Unread | None]
+"""What a read just showed of each setting; `None` is absent."""
+
 DENY_POLICY = "CountermandRevokeOlderSessions"
 
 
@@ -23,7 +30,7 @@ def deny_older_sessions(now: datetime) -> str:
 
     See https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html
     """
-    moment = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = now.strftime(_MOMENT)
     condition = {"DateLessThan": {"aws:TokenIssueTime": moment}}
     statement = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}
     return compact({"Version": "2012-10-17", "Statement": [statement]})
@@ -47,15 +54,33 @@ def wanted_settings(actor: Actor, now: datetime) -> dict[SettingKey, tuple[Value
     return wanted
 
 
-def containment(
-    actor: Actor, live: Mapping[SettingKey, Observed | Unread | None], now: datetime
-) -> tuple[list[Step], list[Unplanned]]:
+def settings_to_read(actor: Actor, now: datetime) -> list[SettingKey]:
+    """What must be read to plan containment and to prove it: the settings that stop the actor, and whether their holders exist."""
+    wanted = wanted_settings(actor, now)
+    return [*wanted, *dict.fromkeys(holder for key in wanted if (holder := _holder(key)))]
+
+
+def _holder(key: SettingKey) -> SettingKey | None:
+    """The user or role that a deny is put on. Their sessions end with them."""
+    kinds = {ROLE_POLICY: ROLE, USER_POLICY: USER}
+    return key._replace(kind=kinds[key.kind], name="") if key.kind in kinds else None
+
+
+def _is_gone(key: SettingKey, live: Live) -> bool:
+    """Whether a read showed that whom a deny would be put on is not there any more."""
+    holder = _holder(key)
+    return holder is not None and live.get(holder, _NOT_READ) is None
+
+
+def containment(actor: Actor, live: Live, now: datetime) -> tuple[list[Step], list[Unplanned]]:
     """The steps that stop the actor from the state that was just read, and what they cannot stop."""
     steps: list[Step] = []
     unplanned = [_suspected(credential) for credential in actor.credentials.values() if credential.link is Link.SUSPECTED]
-    unplanned += [_beyond_us(credential) for credential in actor.proved if credential.kind == "root" or not credential.owner]
+    unplanned += [_beyond_us(credential) for credential in _unstoppable(actor)]
     for key, (value, credential) in wanted_settings(actor, now).items():
-        found = live.get(key, Unread("it was not read"))
+        if _is_gone(key, live):
+            continue
+        found = live.get(key, _NOT_READ)
         outcome = _contained(key, value, credential, found)
         if isinstance(outcome, Step):
             steps.append(outcome)
@@ -91,10 +116,20 @@ def _contained(key: SettingKey, value: Value, credential: Credential, found: Obs
 
 def _already_denied(live: Value, credential: Credential) -> bool:
     """Whether a deny that stands was written after the credential was handed out, so that a newer one adds nothing."""
+    denied = _denied_before(live)
+    return denied is not None and credential.issued != "" and datetime.fromisoformat(credential.issued) < denied
+
+
+def _denied_before(live: Value) -> datetime | None:
+    """Before which moment tokens are denied; `None` for anything but our deny as a whole.
+
+    An actor may have put a policy of this name there, with our words and another meaning.
+    """
     found = _DENIED_BEFORE.search(live) if isinstance(live, str) else None
-    if found is None or not credential.issued:
-        return False
-    return datetime.fromisoformat(credential.issued) < datetime.fromisoformat(found.group(1))
+    if found is None:
+        return None
+    moment = datetime.strptime(found.group(1), _MOMENT).replace(tzinfo=UTC)
+    return moment if live == deny_older_sessions(moment) else None
 
 
 def _title(key: SettingKey, credential: Credential) -> str:
@@ -119,7 +154,7 @@ def _suspected(credential: Credential) -> Unplanned:
         status="suspected",
         what=f"credential {credential.access_key} of {credential.owner}",
         why=f"{credential.how}; this does not prove that the actor holds it",
-        advice=f"Ask its owner; if it is the actor's, `countermand credential INCIDENT {credential.access_key} --theirs`.",
+        advice=f"Ask its owner, and amend the case with: credential {credential.access_key} theirs, or not-theirs.",
         records=(credential.record,) if credential.record else (),
     )
 
@@ -136,20 +171,32 @@ def _beyond_us(credential: Credential) -> Unplanned:
     )
 
 
+def _unstoppable(actor: Actor) -> list[Credential]:
+    return [credential for credential in actor.proved if credential.kind == "root" or not credential.owner]
+
+
 def still_open(
-    actor: Actor, live: Mapping[SettingKey, Observed | Unread | None], now: datetime, freed: Container[SettingKey] = ()
+    actor: Actor, live: Live, now: datetime, freed: Container[SettingKey] = (), by_hand: Container[str] = ()
 ) -> list[str]:
-    """The proved credentials that a read does not show as stopped, less those that a responder wants released."""
-    open_keys = [credential.access_key for credential in actor.proved if credential.kind == "root" or not credential.owner]
+    """The proved credentials that a read does not show as stopped.
+
+    Args:
+        freed: settings that a responder wants released.
+        by_hand: ids of the items that a person took care of, such as a root user's key.
+    """
+    open_keys = [credential.access_key for credential in _unstoppable(actor) if _beyond_us(credential).id not in by_hand]
     for key, (_, credential) in wanted_settings(actor, now).items():
-        if key not in freed and not _stopped(key, live.get(key)):
+        if key not in freed and not _is_gone(key, live) and not _is_stopped(key, live.get(key, _NOT_READ), credential, actor):
             open_keys.append(credential.access_key)
     return open_keys
 
 
-def _stopped(key: SettingKey, found: Observed | Unread | None) -> bool:
+def _is_stopped(key: SettingKey, found: Observed | Unread | None, credential: Credential, actor: Actor) -> bool:
+    """Whether a key is inactive or gone, or a session was handed out before what our deny denies."""
     if isinstance(found, Unread):
         return False
     if key.kind == ACCESS_KEY:
         return found is None or found.value == "Inactive"
-    return found is not None
+    denied = _denied_before(found.value) if found else None
+    handed_out = datetime.fromisoformat(credential.issued) if credential.issued else actor.since
+    return denied is not None and (handed_out is None or handed_out < denied)

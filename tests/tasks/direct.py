@@ -21,7 +21,7 @@ from incident.approvals import Answer
 from incident.attribution import followed
 from incident.collection import resting_on_evidence, snapshot_steps
 from incident.config_items import open_questions, told, unanswered
-from incident.containment import containment, wanted_settings
+from incident.containment import containment, settings_to_read
 from incident.families import family_for_kind
 from incident.family import Scope
 from incident.finding import Finding, parse_finding
@@ -156,7 +156,7 @@ def plans_for(aws: Range, stage: Stage, scenario: Scenario, baseline) -> list[Pl
 
     evidence = Plan(incident=INCIDENT, title="evidence", steps=snapshot_steps(INCIDENT, _volumes(reader, found)))
     now = utc_now()
-    steps, _ = containment(actor, live(wanted_settings(actor, now)), now)
+    steps, _ = containment(actor, live(settings_to_read(actor, now)), now)
     instances = suspects(found.reversals, finding)
     isolating, beyond = isolation(instances, {one.key: surroundings_of(reader, one.key) for one in instances})
     contain = Plan(incident=INCIDENT, title="contain", steps=(*steps, *isolating), unplanned=tuple(beyond))
