@@ -21,7 +21,7 @@ _TOP = {
     "name", "description", "teaching", "accounts", "regions", "principals", "estate", "attack", "finding", "expect",
     "baseline", "config", "trail_files", "delivery_lag", "snapshot_seconds",
 }  # fmt: skip
-_EXPECT = {"restored", "actors"}
+_EXPECT = {"restored", "complete", "actors"}
 _SCENARIOS = Path(__file__).parent / "scenarios"
 
 
@@ -211,7 +211,7 @@ def _expect(source: Source, principals: dict[str, Principal]) -> dict[str, Any]:
         if key not in _EXPECT:
             remedy = f"use one of {', '.join(sorted(_EXPECT))}"
             raise source.error(("expect", key), f"unknown key {key!r} in expect", remedy)
-    _flag(source, ("expect", "restored"), True)
+    _flag(source, ("expect", "complete"), _flag(source, ("expect", "restored"), True))
     actors = expect.get("actors", [])
     if not isinstance(actors, list):
         raise source.error(("expect", "actors"), f"actors is {actors!r}", "write a list, as in [mallory]")

@@ -17,6 +17,7 @@ from drill.verdict import Verdict
 from incident.report import Report
 
 _SHOWN_DIFFERENCES = 20
+_OPEN = ("differences", "active_credentials", "connected_instances", "unread", "unknown_regions", "not_understood")
 _GOOD = ("done", "already right")
 
 
@@ -37,7 +38,7 @@ def verdict_of(scenario: Scenario, written: Report, judged: Verdict, aws: Range,
         "scenario": scenario.name,
         "incident": written.incident,
         "restored": judged.restored,
-        "as_expected": judged.restored == scenario.expect.get("restored", True),
+        "as_expected": _as_expected(scenario, judged, written),
         "differences": judged.differences,
         "leftovers": judged.leftovers,
         "claimed": written.proof,
@@ -56,6 +57,13 @@ def verdict_of(scenario: Scenario, written: Report, judged: Verdict, aws: Range,
         "calls": [{name: call[name] for name in ("service", "operation", "region", "account", "params")} for call in calls],
         "seconds": {"total": seconds.total, "contain": seconds.contain, "restore": seconds.restore},
     }
+
+
+def _as_expected(scenario: Scenario, judged: Verdict, written: Report) -> bool:
+    """Whether the network is as the scenario expects, and the response proves as much as it expects."""
+    restored = bool(scenario.expect.get("restored", True))
+    complete = bool(scenario.expect.get("complete", restored))
+    return (judged.restored, bool(written.proof.get("complete"))) == (restored, complete)
 
 
 def _is_ours(call: dict[str, Any], aws: Range, scenario: Scenario) -> bool:
@@ -85,10 +93,19 @@ def _rows(verdict: dict[str, Any]) -> dict[str, str]:
         "done": f"{good} of {len(verdict['steps'])} steps; {len(verdict['calls'])} calls changed something in AWS",
         "survived": "\n".join(verdict["kept"]) or "no other hand was on the actor's settings",
         "left to people": "\n".join(f"{item['status']}: {item['what']}" for item in verdict["unplanned"]) or "nothing",
+        "proof": _proof(verdict["claimed"]),
         "left over": "\n".join(f"{item['kind']} {item['resource']} {item['detail']}" for item in verdict["leftovers"]) or "nothing",
         "regions": f"{covered} covered, {len(statuses) - covered - out} unknown, {out} opted out",
         "time": f"{_span(seconds['contain'])} to contain, {_span(seconds['restore'])} to restore, {_span(seconds['total'])} in all",
     }
+
+
+def _proof(claimed: dict[str, Any]) -> str:
+    """What the response itself says of its end."""
+    if not claimed:
+        return "none: nothing was changed"
+    unproved = [name.replace("_", " ") for name, found in claimed.items() if isinstance(found, list) and found and name in _OPEN]
+    return "complete" if claimed["complete"] else f"incomplete: {', '.join(unproved)}"
 
 
 def _span(seconds: float | None) -> str:
