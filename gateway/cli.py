@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from incident.messages import plain
+from incident.plan import TO_CHOOSE
 from incident.planner import brief
 
 if TYPE_CHECKING:
@@ -268,7 +269,7 @@ def show(incident: Annotated[str, typer.Argument(help="The incident's id.")]) ->
     from incident.report import report as reported
 
     shown = reported(_lines_of(incident))
-    console.print(f"[bold]{escape(incident)}[/bold] {escape(shown.title)}: {shown.status}", highlight=False)
+    console.print(f"[bold]{escape(incident)}[/bold] {shown.status}: {escape(plain(shown.title, 300))}", highlight=False)
     since = f"since {shown.actor['since']} ({shown.actor['since_reason']})" if shown.actor else "no actor is known yet"
     console.print(escape(plain(since, 300)), highlight=False)
     keys = Table("credential", "owner", "link", "how")
@@ -276,8 +277,9 @@ def show(incident: Annotated[str, typer.Argument(help="The incident's id.")]) ->
         keys.add_row(*(escape(plain(credential[name], 200)) for name in ("access_key", "owner", "link", "how")))
     left = Table("id", "what", "why", "now")
     for item in shown.unplanned:
-        now = "absent" if item["found"] is None else json.dumps(item["found"])
-        left.add_row(item["id"], *(escape(plain(cell, 300)) for cell in (item["what"], item["why"], now if item["key"] else "")))
+        # Of what could not be read, nobody knows what it is now.
+        now = "" if item["status"] not in TO_CHOOSE else "absent" if item["found"] is None else json.dumps(item["found"])
+        left.add_row(item["id"], *(escape(plain(cell, 300)) for cell in (item["what"], item["why"], now)))
     for table in (keys, left):
         if table.row_count:
             console.print(table)

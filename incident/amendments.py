@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 from incident.actor import Actor, Credential, Link
 from incident.families import family_for_kind
 from incident.family import Unrestorable
-from incident.plan import Unplanned
+from incident.plan import TO_CHOOSE, Unplanned
 from incident.planner import brief
 from incident.settings import Observed, Reversal, SettingKey, Source, Value
 
@@ -248,8 +248,8 @@ def _on_item(item: str, words: str, said: Mapping[str, Any], left: Iterable[Unpl
         if not said.get("reason"):
             raise Unclear(f"say in the reason how {item} was taken care of")
         return ByHand(item=item, what=what.what, **said)
-    if what.key is None:
-        raise Unclear(f"{item} is no setting that has a value; write `{item} done` when you took care of it")
+    if what.key is None or what.status not in TO_CHOOSE:
+        raise Unclear(f"{item} ({what.status}) has no value to choose; write `{item} done` when you took care of it")
     value = _chosen(words, what)
     if value != what.found:
         problem = unusable(what.key, what.found, value)

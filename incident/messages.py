@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from incident.approvals import Asked
-from incident.plan import Plan, Step, Unplanned
+from incident.plan import TO_CHOOSE, Plan, Step, Unplanned
 from incident.words import counted
 
 _SECTION_LIMIT = 2900
@@ -155,7 +155,7 @@ def approval_form(plan: Plan, asked: Asked, problem: str = "") -> str:
 def _left(item: Unplanned) -> str:
     """One item with the id by which an amendment names it, and with the values to choose from."""
     line = f"- `{item.id}` {markdown(f'{item.what}: {item.why}. {item.advice}', 600)}"
-    if item.status not in ("conflict", "needs-prior-state"):
+    if item.status not in TO_CHOOSE:
         return line
     now = "absent" if item.found is None else json.dumps(item.found)
     return f"{line}<br>now: {markdown(now, 400)}"

@@ -128,6 +128,10 @@ class Step(_Frozen):
         return tuple(sorted({permission for call in self.calls for permission in call.permissions}))
 
 
+TO_CHOOSE = ("conflict", "needs-prior-state")
+"""The statuses of items that a person settles by choosing a value: their live value was read."""
+
+
 class Unplanned(_Frozen):
     """Something the actor did that the plan does not undo, and why; a person decides.
 
@@ -170,7 +174,7 @@ class Plan(_Frozen):
     @property
     def to_settle(self) -> frozenset[str]:
         """Ids of what a person can settle: by choosing a value, or by ruling on a credential."""
-        return frozenset(item.id for item in self.unplanned if item.status in ("conflict", "needs-prior-state", "suspected"))
+        return frozenset(item.id for item in self.unplanned if item.status in (*TO_CHOOSE, "suspected"))
 
     @property
     def digest(self) -> str:

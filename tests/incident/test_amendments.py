@@ -24,11 +24,12 @@ GROUP = setting("security-group", "sg-1")
 ADDED = record("AuthorizeSecurityGroupIngress")
 SAID = {"person": "alice", "surface": "command line", "reason": "asked the owner", "at": NOON + timedelta(hours=1)}
 LEFT = Unplanned(status="conflict", what="the rule", why="two hands", key=RULE, found={"description": "theirs"})
+UNREAD = Unplanned(status="unread", what="stop it", why="AccessDenied", key=setting("access-key", "AKIA9", "eve", region="global"))
 BARE = Unplanned(status="not-understood", what="ec2:Whatever in us-east-1", why="no part of Countermand undoes it")
 
 
 def read(text: str, **more):
-    return amendment(text, SAID | more, [LEFT, BARE])
+    return amendment(text, SAID | more, [LEFT, BARE, UNREAD])
 
 
 def told(*texts: str) -> Amendments:
@@ -44,7 +45,8 @@ def told(*texts: str) -> Amendments:
         (f"{LEFT.id}", "say what"),
         (f"{LEFT.id} = {{", "not JSON"),
         (f"{LEFT.id} = 7", "no value of a security group rule"),
-        (f"{BARE.id} keep", "is no setting"),
+        (f"{BARE.id} keep", "no value to choose"),
+        (f"{UNREAD.id} keep", "no value to choose"),
         ("window tomorrow", "2026-11-24T02:15:00Z"),
         ("window 2026-03-01T12:00:00", "zone"),
         ("window 2027-03-01T12:00:00Z", "future"),
