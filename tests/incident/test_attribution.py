@@ -407,6 +407,26 @@ def test_one_question_shows_every_credential_of_a_user_whom_the_actor_made():
     ]
 
 
+def test_a_session_that_is_older_than_the_question_by_its_name_keeps_its_own():
+    assumed = record(
+        "AssumeRole",
+        service="sts",
+        at=1,
+        request={"roleArn": DEPLOY, "roleSessionName": "svc"},
+        response={"credentials": {"accessKeyId": "ASIAOLDER"}},
+    )
+    made = record("CreateUser", service="iam", at=5, request={"userName": "svc"})
+    actor = followed(seed(), [assumed, made])
+    assert "ASIAOLDER" in {question.value for question in questions(actor, [])}
+
+
+@pytest.mark.parametrize(("profile", "asked"), [(WORKER, True), ({"instanceId": "i-1"}, False)])
+def test_a_started_instance_is_asked_about_where_it_has_a_role(profile, asked):
+    started = record("RunInstances", at=1, response={"instancesSet": {"items": [profile]}})
+    actor = followed(seed(), [started])
+    assert ("i-1" in {question.value for question in questions(actor, [])}) is asked
+
+
 def test_a_session_whose_name_is_asked_about_already_needs_no_question_of_its_own():
     made = record("CreateUser", service="iam", at=1, request={"userName": "svc"})
     assumed = as_user(
