@@ -108,6 +108,20 @@ def role_issuer(account: str, role: Any) -> dict[str, Any]:
     return {"type": "Role", "principalId": role.id, "arn": role.arn, "accountId": account, "userName": role.name}
 
 
+def role_session(account: str, role: Any, name: str, **fields: Any) -> Caller:
+    """Whoever holds a session of a role, with a fresh key; it counts once the directory has issued it."""
+    return Caller(
+        kind="AssumedRole",
+        account=account,
+        name=role.name,
+        arn=f"arn:aws:sts::{account}:assumed-role/{role.name}/{name}",
+        principal_id=f"{role.id}:{name}",
+        access_key=mint_key(),
+        issuer=role_issuer(account, role),
+        **fields,
+    )
+
+
 def mint_key(prefix: str = "ASIA") -> str:
     """A fresh access key id."""
     return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(16))

@@ -19,7 +19,7 @@ from typing import Any
 from drill.aws.clock import Clock, iso
 from drill.aws.config import AWS_INTERNAL, HOME_REGION, RangeConfig
 from drill.aws.errors import AwsError
-from drill.aws.identity import Caller, Directory, backend, mint_key, role_issuer
+from drill.aws.identity import Caller, Directory, backend, mint_key, role_session
 from drill.aws.sts import issue
 from drill.aws.trail import Record, Trail
 from drill.aws.wire import Answer, Call, parse_result
@@ -173,14 +173,10 @@ class Sessions:
         raise ValueError(f"there is no role {named} in {account}; create it first")
 
     def _given(self, service: str, account: str, region: str, role: Any, name: str, hours: int, **fields: Any) -> Caller:
-        session = Caller(
-            kind="AssumedRole",
-            account=account,
-            name=role.name,
-            arn=f"arn:aws:sts::{account}:assumed-role/{role.name}/{name}",
-            principal_id=f"{role.id}:{name}",
-            access_key=mint_key(),
-            issuer=role_issuer(account, role),
+        session = role_session(
+            account,
+            role,
+            name,
             **fields,
         )
         session = issue(self._directory, session, self._clock.now(), hours * _HOUR)

@@ -12,7 +12,7 @@ from typing import Any
 from drill.aws import policies
 from drill.aws.access import request_context
 from drill.aws.errors import AwsError, not_authorized
-from drill.aws.identity import Caller, Directory, backend, mint_key, role_issuer
+from drill.aws.identity import Caller, Directory, backend, mint_key, role_session
 from drill.aws.wire import Call
 
 _HOUR = 3600
@@ -36,14 +36,10 @@ class TokenService:
         account = arn.split(":")[4]
         seconds = self._duration(call, caller, role)
         name = call.params["RoleSessionName"]
-        session = Caller(
-            kind="AssumedRole",
-            account=account,
-            name=role.name,
-            arn=f"arn:aws:sts::{account}:assumed-role/{role.name}/{name}",
-            principal_id=f"{role.id}:{name}",
-            access_key=mint_key(),
-            issuer=role_issuer(account, role),
+        session = role_session(
+            account,
+            role,
+            name,
             session_policy=call.params.get("Policy"),
             source_identity=call.params.get("SourceIdentity") or caller.source_identity,
             mfa=bool(call.params.get("TokenCode")),
