@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from gateway import cli
+from gateway.commands import incidents, practice, records, records_kept, responders
 from incident.ledger import INTAKE, Kind
 from tasks.hands import utc_now
 from tasks.ledger import Ledger
@@ -54,7 +55,8 @@ FINDING = {
 def run(monkeypatch, capsys, tmp_path):
     """Run a command; answers the exit code, what it printed and what it complained about."""
     monkeypatch.setenv("COUNTERMAND_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(cli, "console", Console(width=200))
+    for commands in (incidents, practice, records, records_kept, responders):
+        monkeypatch.setattr(commands, "console", Console(width=200))
 
     def command(*arguments: object):
         monkeypatch.setattr(sys, "argv", ["countermand", *map(str, arguments)])

@@ -1,0 +1,24 @@
+"""Opening the doors."""
+
+from __future__ import annotations
+
+import typer
+
+from gateway.commands.shell import UserError, read_config
+
+app = typer.Typer()
+
+
+@app.command()
+def gateway() -> None:
+    """Open the doors: webhook, Slack and reports."""
+    import uvicorn
+
+    from gateway.serve import build_app
+
+    config = read_config()
+    if not config.gateway.webhook_keys:
+        raise UserError(
+            "the gateway has no webhook key; set COUNTERMAND_GATEWAY__WEBHOOK_KEYS to a JSON list with one long random key"
+        )
+    uvicorn.run(build_app(config), host=config.gateway.host, port=config.gateway.port, log_level="info", server_header=False)

@@ -1,0 +1,103 @@
+"""Reading incidents, and telling them what a responder knows."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from gateway.commands.shell import UserError, console, lines_of, open_ledger, read_config
+from incident.messages import plain
+from incident.plan import TO_CHOOSE
+
+app = typer.Typer()
+
+
+@app.command()
+def report(incident: Annotated[str, typer.Argument(help="The incident's id.")]) -> None:
+    """Print an incident's report in Markdown, built from the ledger."""
+    from incident.report import report as reported
+    from tasks.render import text
+
+    print(text(reported(lines_of(incident))))
+
+
+@app.command()
+def show(incident: Annotated[str, typer.Argument(help="The incident's id.")]) -> None:
+    """Say where an incident stands: its actor, its last proof, and what is left to people, each with the id that `amend` takes."""
+    from incident.report import report as reported
+
+    shown = reported(lines_of(incident))
+    console.print(f"[bold]{escape(incident)}[/bold] {shown.status}: {escape(plain(shown.title, 300))}", highlight=False)
+    since = f"since {shown.actor['since']} ({shown.actor['since_reason']})" if shown.actor else "no actor is known yet"
+    console.print(escape(plain(since, 300)), highlight=False)
+    keys = Table("credential", "owner", "link", "how")
+    for credential in shown.actor.get("credentials", ()):
+        keys.add_row(*(escape(plain(credential[name], 200)) for name in ("access_key", "owner", "link", "how")))
+    left = Table("id", "what", "why", "now")
+    for item in shown.unplanned:
+        # Of what could not be read, nobody knows what it is now.
+        now = "" if item["status"] not in TO_CHOOSE else "absent" if item["found"] is None else json.dumps(item["found"])
+        left.add_row(item["id"], *(escape(plain(cell, 300)) for cell in (item["what"], item["why"], now)))
+    for table in (keys, left):
+        if table.row_count:
+            console.print(table)
+    for line in shown.chosen:
+        console.print(escape(plain(line, 400)), highlight=False)
+
+
+@app.command()
+def amend(
+    incident: Annotated[str, typer.Argument(help="The incident's id.")],
+    amendments: Annotated[
+        list[str],
+        typer.Argument(
+            help="One or more of: 'ITEM keep', 'ITEM absent', 'ITEM = JSON', 'ITEM done', 'window TIME', 'strike RECORD', "
+            "'credential KEY theirs', 'credential KEY not-theirs', look-again."
+        ),
+    ],
+    person: Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")],
+    code: Annotated[str, typer.Option("--code", prompt="One-time code", help="The six digits of your authenticator.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
+) -> None:
+    """Tell the case what you know: its plans are void, and new ones are made and asked about."""
+    from tasks.hands import wire
+
+    hands = wire(read_config())
+    problem = hands.amending.take(incident, amendments, person=person, code=code, surface="command line", reason=reason)
+    if problem:
+        raise UserError(problem)
+    console.print("Taken down; the plans so far are void, and a new one is made and asked about.")
+
+
+@app.command()
+def release(
+    incident: Annotated[str, typer.Argument(help="The incident's id.")],
+    person: Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")],
+    code: Annotated[str, typer.Option("--code", prompt="One-time code", help="The six digits of your authenticator.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    steps: Annotated[list[str] | None, typer.Argument(help="Ids of containment steps; all of them if none is given.")] = None,
+) -> None:
+    """Ask to take containment back, whole or in part: a plan is made and asked about, nothing is released before."""
+    amend(incident, [" ".join(["release", *(steps or [])])], person, code, reason)
+
+
+@app.command()
+def incidents() -> None:
+    """List the incidents in the ledger."""
+    from incident.ledger import Kind
+
+    ledger = open_ledger()
+    table = Table("incident", "opened", "finding", "lines", "status")
+    for incident in ledger.incidents():
+        opened = next(iter(ledger.lines(incident, Kind.OPENED)), None)
+        if opened is None:
+            continue
+        ends = ledger.lines(incident, Kind.REPORT)
+        status = str(ends[-1].body["status"]) if ends else "open"
+        cells = (incident, f"{opened.at:%Y-%m-%d %H:%M}", str(opened.body["type"]), str(ledger.head(incident)[0]), status)
+        table.add_row(*(escape(cell) for cell in cells))
+    console.print(table)

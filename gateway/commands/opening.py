@@ -1,0 +1,64 @@
+"""Opening an incident by hand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gateway.commands.shell import Several, UserError, errors, moment, read_config
+
+app = typer.Typer()
+
+
+@app.command("open")
+def open_incident(
+    account: Annotated[str, typer.Option("--account", help="The account, 12 digits.")],
+    region: Annotated[str, typer.Option("--region", help="The region in which it was seen; the response looks into all.")],
+    since: Annotated[str, typer.Option("--since", help="From when on the actor may have acted, such as 2026-11-24T02:00:00Z.")],
+    person: Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why you open it.")],
+    code: Annotated[str, typer.Option("--code", prompt="One-time code", help="The six digits of your authenticator.")],
+    resources: Annotated[Several, typer.Option("--resource", help="Id or ARN of what looks changed or unknown.")] = None,
+    records: Annotated[Several, typer.Option("--record", help="The eventID of a CloudTrail record that is the actor's.")] = None,
+    access_keys: Annotated[Several, typer.Option("--access-key", help="The id of an access key that the actor holds.")] = None,
+    users: Annotated[Several, typer.Option("--user", help="The name of an IAM user whom the actor acts as.")] = None,
+    roles: Annotated[Several, typer.Option("--role", help="The name of an IAM role that the actor acts as.")] = None,
+    instances: Annotated[Several, typer.Option("--instance", help="The id of an EC2 instance that the actor is on.")] = None,
+    buckets: Annotated[Several, typer.Option("--bucket", help="The name of a bucket that the actor touched.")] = None,
+    addresses: Annotated[Several, typer.Option("--address", help="An IP address from which the actor calls.")] = None,
+    agents: Annotated[Several, typer.Option("--agent", help="The user agent of the actor's calls.")] = None,
+    severity: Annotated[float, typer.Option("--severity", help="From 1 to 10, as GuardDuty counts.")] = 8,
+    title: Annotated[str, typer.Option("--title", help="What people read first; made from the reason if you give none.")] = "",
+) -> None:
+    """Open an incident by hand, from what you know of it, and print its id. At least one thing must be named.
+
+    Each naming option can be given several times.
+    """
+    from incident.finding import Named
+    from tasks.hands import wire
+    from tasks.opening import NotOpened
+    from tasks.roster import RosterError
+
+    named = Named(
+        resources=tuple(resources or ()),
+        records=tuple(records or ()),
+        access_keys=tuple(access_keys or ()),
+        users=tuple(users or ()),
+        roles=tuple(roles or ()),
+        instances=tuple(instances or ()),
+        buckets=tuple(buckets or ()),
+        addresses=tuple(addresses or ()),
+        agents=tuple(agents or ()),
+        person=person,
+        reason=reason,
+    )
+    try:
+        opened = wire(read_config()).opening.open(
+            named, account=account, region=region, since=moment(since), severity=severity, title=title, code=code
+        )
+    except (NotOpened, RosterError) as error:
+        raise UserError(str(error)) from None
+    print(opened.incident)
+    said = "opened; the gateway starts its response" if opened.new else "the same was opened before; nothing is added"
+    errors.print(f"{said}. `countermand show {opened.incident}` says where it stands.", soft_wrap=True, highlight=False)
