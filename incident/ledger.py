@@ -20,6 +20,8 @@ INTAKE = "intake"
 
 BASELINE_CHAIN = "baseline"
 ROSTER_CHAIN = "roster"
+ESCALATION_CHAIN = "escalation"
+"""The chain that holds the tests of the escalation policy."""
 
 
 class Kind(StrEnum):
@@ -43,6 +45,14 @@ class Kind(StrEnum):
     OUTCOME = "step-outcome"
     EVIDENCE = "evidence"
     MESSAGE = "message"
+    ACK = "ack"
+    """Somebody has taken the incident: `{person, surface, at, until}`, both times in ISO 8601 with zone."""
+    ESCALATE = "escalate"
+    """Somebody called the next level in: `{person, surface, reason}`."""
+    DEADLINE = "deadline"
+    """When the escalation has something to do next."""
+    NOTICE = "notice"
+    """A message that escalation sends, and what its channel answered."""
     PROOF = "proof"
     REPORT = "report"
     NOTE = "note"
