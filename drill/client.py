@@ -58,8 +58,8 @@ class RangeClient:
         self._ask("POST", "clock", {"advance_seconds": seconds})
 
     def settings(self, **values: float) -> None:
-        """Change `delivery_lag`, `snapshot_seconds` or `call_delay`, or switch `config_recorder`, `trail_files` or `watch_traffic`
-        on (1) or off (0).
+        """Change `delivery_lag`, `snapshot_seconds`, `snapshot_failures` (how many of the next end as error) or `call_delay`, or
+        switch `config_recorder`, `trail_files` or `watch_traffic` on (1) or off (0).
         """
         self._ask("POST", "settings", dict(values))
 
@@ -98,7 +98,7 @@ class RangeClient:
         return KeyPair(given["access_key"], given["secret"], given["token"]), expires
 
     def fault(self, **rule: Any) -> None:
-        """Add a fault or a throttle; `clear=True` ends the faults."""
+        """Add a fault, a throttle (`rate`) or stale reads (`stale_reads`); `clear=True` ends all but the throttles."""
         self._ask("POST", "fault", rule)
 
     def reset(self) -> None:

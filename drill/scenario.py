@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from drill.scenario_check import check_finding, check_steps, read_duration, require
+from drill.scenario_faults import check_count, check_faults
 from drill.scenario_principals import check_principals
 from drill.scenario_yaml import ScenarioError, Source
 
@@ -19,7 +20,7 @@ __all__ = ["FindingSpec", "Principal", "Scenario", "ScenarioError", "Step", "loa
 
 _TOP = {
     "name", "description", "teaching", "accounts", "regions", "principals", "estate", "attack", "finding", "expect",
-    "baseline", "config", "trail_files", "delivery_lag", "snapshot_seconds",
+    "baseline", "config", "trail_files", "delivery_lag", "snapshot_seconds", "snapshot_failures", "faults",
 }  # fmt: skip
 _EXPECT = {"restored", "complete", "actors"}
 _SCENARIOS = Path(__file__).parent / "scenarios"
@@ -121,6 +122,8 @@ class Scenario:
     trail_files: bool = False
     delivery_lag: float = 0.0
     snapshot_seconds: float = 0.0
+    snapshot_failures: int = 0
+    faults: tuple[dict[str, Any], ...] = ()
 
     @property
     def account_ids(self) -> tuple[str, ...]:
@@ -174,6 +177,8 @@ def _build(source: Source) -> Scenario:
         trail_files=_flag(source, ("trail_files",), False),
         delivery_lag=_duration(source, "delivery_lag"),
         snapshot_seconds=_duration(source, "snapshot_seconds"),
+        snapshot_failures=check_count(source, "snapshot_failures"),
+        faults=check_faults(source),
     )
 
 

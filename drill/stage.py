@@ -132,7 +132,15 @@ class Stage:
         self.happened.keys = {name: [k.access_key for k in a.all_keys] for name, a in self._cast.actors.items()}
         # What was set aside for calls that were not needed, so that the end is now.
         self._move(max(0.0, self._offset_left))
+        self._make_trouble()
         return self.happened
+
+    def _make_trouble(self) -> None:
+        """From here on the responder meets what the scenario has in store for it."""
+        if self.scenario.snapshot_failures:
+            self.range.settings(snapshot_failures=self.scenario.snapshot_failures)
+        for rule in self.scenario.faults:
+            self.range.fault(**rule)
 
     def finding(self) -> Report:
         """Put the finding into GuardDuty and return it in both shapes."""

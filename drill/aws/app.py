@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import logging
 import re
+import socket
 import threading
 import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -22,12 +24,13 @@ from drill.aws.auto_scaling import AutoScaling
 from drill.aws.clock import Clock, iso
 from drill.aws.config import RangeConfig
 from drill.aws.errors import AwsError, not_emulated
-from drill.aws.faults import Throttle, Troubles
+from drill.aws.faults import Dropped, Throttle, Troubles
 from drill.aws.guardduty import Findings
 from drill.aws.identity import Caller, Directory
 from drill.aws.recorder import Recorder
 from drill.aws.regions import Regions
 from drill.aws.sessions import Sessions
+from drill.aws.staleness import Staleness
 from drill.aws.sts import TokenService
 from drill.aws.traffic import Traffic
 from drill.aws.trail import KEPT_READS, Trail, changes_something, make_record
@@ -63,6 +66,7 @@ class Application:
         self.findings = Findings(clock)
         self.troubles = Troubles(config.seed)
         self.troubles.limit(Throttle("cloudtrail", "LookupEvents", config.lookup_rate, max(1.0, config.lookup_rate)))
+        self.staleness = Staleness(config.seed)
         self.traffic = Traffic()
         self.performed: list[dict[str, Any]] = []
         self.control: Callable[[Environ, bytes], Answer] | None = None
@@ -106,7 +110,12 @@ class Application:
         if environ.get("PATH_INFO", "").startswith("/range/") and self.control is not None:
             answer = self.control(environ, body)
         else:
-            answer = self.answer(environ, body)
+            try:
+                answer = self.answer(environ, body)
+            except Dropped:
+                _hang_up(environ)
+                # The server takes it for a caller who has gone.
+                raise ConnectionResetError("a fault of the exercise") from None
         headers = [(k, v) for k, v in answer.headers if k.lower() not in ("content-length", "status")]
         start_response(f"{answer.status} -", [*headers, ("Content-Length", str(len(answer.body)))])
         return [] if environ.get("REQUEST_METHOD") == "HEAD" else [answer.body]
@@ -133,6 +142,7 @@ class Application:
 
         Raises:
             AwsError: The caller could not be authenticated, which leaves no record; or the answer got lost.
+            Dropped: The connection is to end without an answer.
         """
         started = time.monotonic()
         caller = self._gate.authenticate(call)
@@ -142,7 +152,7 @@ class Application:
             try:
                 self.troubles.check(call, caller, "before")
                 self._gate.authorize(call, caller)
-                answer = self._perform(call, caller)
+                answer = self._perform_as_seen(call, caller)
             except AwsError as e:
                 answer = refusal(call, e)
             answer = _stamped(call, answer)
@@ -158,6 +168,14 @@ class Application:
         if answer.status < 300:
             self.troubles.check(call, caller, "after")
         return answer
+
+    def _perform_as_seen(self, call: Call, caller: Caller) -> Answer:
+        """Perform a call; a read may show what was there before the last changes."""
+        if changes_something(call):
+            self.staleness.remember(call, caller)
+            return self._perform(call, caller)
+        with self.staleness.shown(call, caller):
+            return self._perform(call, caller)
 
     def _perform(self, call: Call, caller: Caller) -> Answer:
         if call.service == "ec2" and call.params.get("DryRun"):
@@ -253,6 +271,11 @@ def _records_elsewhere(call: Call, caller: Caller, record: dict[str, Any]) -> li
     other["eventID"] = str(uuid.uuid4())
     other["sharedEventID"] = record["sharedEventID"] = str(uuid.uuid4())
     return [other]
+
+
+def _hang_up(environ: Environ) -> None:
+    with suppress(OSError):
+        environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
 
 
 def _read_body(environ: Environ) -> bytes:

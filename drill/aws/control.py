@@ -12,11 +12,14 @@ from drill.aws import corrections
 from drill.aws.app import Application
 from drill.aws.clock import iso
 from drill.aws.faults import Fault, Throttle
+from drill.aws.staleness import Stale
 from drill.aws.wire import Answer, Environ
 
 Json = Any
 Door = Callable[[dict[str, Any], dict[str, str]], Json]
-_SETTINGS = ("delivery_lag", "snapshot_seconds", "config_recorder", "trail_files", "call_delay", "watch_traffic")
+_SETTINGS = (
+    "delivery_lag", "snapshot_seconds", "snapshot_failures", "config_recorder", "trail_files", "call_delay", "watch_traffic",
+)  # fmt: skip
 # What the trail files a record by, and what LookupEvents chooses by.
 _NEEDED = ("eventID", "eventName", "eventSource", "eventTime", "awsRegion", "recipientAccountId", "userIdentity", "readOnly")
 
@@ -79,6 +82,8 @@ class Control:
             self._app.trail.delivery_lag = float(body["delivery_lag"])
         if "snapshot_seconds" in body:
             corrections.apply(self._app.clock, float(body["snapshot_seconds"]))
+        if "snapshot_failures" in body:
+            corrections.fail_snapshots(int(body["snapshot_failures"]))
         if "config_recorder" in body:
             self._app.recorder.switch(bool(body["config_recorder"]))
         if "trail_files" in body:
@@ -126,13 +131,16 @@ class Control:
     def _fault(self, body: dict[str, Any], query: dict[str, str]) -> Json:
         if body.get("clear"):
             self._app.troubles.clear()
+            self._app.staleness.clear()
+        elif "stale_reads" in body:
+            self._app.staleness.add(Stale.parse(body))
         elif "rate" in body:
             rate = float(body["rate"])
             burst = float(body.get("burst", max(1.0, rate)))
             self._app.troubles.limit(Throttle(body.get("service", "*"), body.get("operation", "*"), rate, burst))
         else:
             self._app.troubles.add(Fault.parse(body))
-        return self._app.troubles.faults()
+        return [*self._app.troubles.faults(), *self._app.staleness.rules()]
 
     def _on_reset(self, body: dict[str, Any], query: dict[str, str]) -> Json:
         self._reset()

@@ -1,4 +1,4 @@
-"""Trouble on demand: throttles, errors, lost replies, and a share of calls that fail at random."""
+"""Trouble on demand: throttles, errors, lost replies, broken connections, and a share of calls that fail at random."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Fault:
         times: How often; None means until cleared.
         percent: Which share of the matching calls is hit.
         moment: `before` the call takes effect, or `after` it did, so that the caller only loses the answer.
+        drop: The connection ends without any answer, as where a call times out.
     """
 
     service: str = "*"
@@ -37,6 +38,7 @@ class Fault:
     times: int | None = None
     percent: float = 100.0
     moment: str = "before"
+    drop: bool = False
 
     @classmethod
     def parse(cls, raw: dict[str, Any]) -> Fault:
@@ -74,6 +76,10 @@ class Throttle:
     burst: float
 
 
+class Dropped(Exception):
+    """The connection is to end without an answer."""
+
+
 class Troubles:
     """The faults and throttles in force."""
 
@@ -100,11 +106,21 @@ class Troubles:
         with self._lock:
             self._faults.clear()
 
+    def reseed(self, seed: int) -> None:
+        """Let the random faults fall anew, as they did after the same seed before."""
+        with self._lock:
+            self._random.seed(seed)
+
     def faults(self) -> list[dict[str, Any]]:
         return [vars(f) for f in self._faults]
 
     def check(self, call: Call, caller: Caller, moment: str) -> None:
-        """Let the call pass, or raise what it is to be told."""
+        """Let the call pass, or raise what it is to be told.
+
+        Raises:
+            AwsError: It fails.
+            Dropped: It is to get no answer.
+        """
         if caller.bootstrap:
             return
         with self._lock:
@@ -117,6 +133,8 @@ class Troubles:
                     continue
                 if fault.times is not None:
                     fault.times -= 1
+                if fault.drop:
+                    raise Dropped
                 raise AwsError(fault.code, fault.message, fault.status)
 
     def _check_rate(self, call: Call, caller: Caller) -> None:

@@ -489,6 +489,18 @@ def test_snapshots_take_their_time(aws: Range, client: Clients, ec2: Any, instan
     assert [(s["SnapshotId"], s["State"], s["Progress"]) for s in shown] == [(made["SnapshotId"], "completed", "100%")]
 
 
+def test_snapshots_can_fail_on_their_way(aws: Range, client: Clients, ec2: Any, instance: Any) -> None:
+    from drill.client import RangeClient
+
+    RangeClient(aws.url).settings(snapshot_seconds=100, snapshot_failures=1)
+    volume = instance["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    failing, good = (ec2.create_snapshot(VolumeId=volume)["SnapshotId"] for _ in range(2))
+    assert {s["State"] for s in ec2.describe_snapshots(SnapshotIds=[failing, good])["Snapshots"]} == {"pending"}
+    aws.clock.advance(101)
+    shown = {s["SnapshotId"]: (s["State"], s["Progress"]) for s in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]}
+    assert shown == {failing: ("error", "40%"), good: ("completed", "100%")}
+
+
 def test_users_with_keys_stay(client: Clients) -> None:
     iam = client("iam")
     iam.create_user(UserName="bob")

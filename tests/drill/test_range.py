@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from drill.aws import Range, RangeConfig
 from drill.client import RangeClient, RangeError
@@ -99,6 +99,41 @@ def test_any_operation_can_be_throttled(control: RangeClient, aws: Range, client
 def test_a_wrong_fault_is_refused(control: RangeClient) -> None:
     with pytest.raises(RangeError, match="unknown key 'operations' in the fault"):
         control.fault(operations="x")
+
+
+@pytest.mark.parametrize(("moment", "made"), [("before", 0), ("after", 1)])
+def test_a_connection_ends_without_an_answer(control: RangeClient, ec2: Any, moment: str, made: int) -> None:
+    control.fault(operation="CreateInternetGateway", drop=True, moment=moment, times=1)
+    with pytest.raises(ConnectionClosedError):
+        ec2.create_internet_gateway()
+    assert len(ec2.describe_internet_gateways()["InternetGateways"]) == made
+
+
+def test_reads_after_a_change_show_what_was_there_before(control: RangeClient, client: Clients, aws: Range) -> None:
+    control.fault(service="ec2", stale_reads=2)
+    ec2 = client("ec2")
+    made = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    assert len(client("ec2", keys=aws.bootstrap()).describe_internet_gateways()["InternetGateways"]) == 1
+    assert code_of(ec2.describe_internet_gateways, InternetGatewayIds=[made]) == "InvalidInternetGatewayID.NotFound"
+    assert ec2.describe_internet_gateways()["InternetGateways"] == []
+    assert [one["InternetGatewayId"] for one in ec2.describe_internet_gateways()["InternetGateways"]] == [made]
+    ec2.delete_internet_gateway(InternetGatewayId=made)
+    assert len(ec2.describe_internet_gateways()["InternetGateways"]) == 1
+    control.fault(clear=True)
+    assert ec2.describe_internet_gateways()["InternetGateways"] == []
+
+
+def test_iam_is_late_too(control: RangeClient, client: Clients) -> None:
+    control.fault(service="iam", stale_reads=1)
+    iam = client("iam")
+    iam.create_user(UserName="late")
+    assert code_of(iam.get_user, UserName="late") == "NoSuchEntity"
+    assert code_of(iam.get_user, UserName="late") == ""
+
+
+def test_wrong_stale_reads_are_refused(control: RangeClient) -> None:
+    with pytest.raises(RangeError, match="stale_reads is 0; use a whole number from 1"):
+        control.fault(stale_reads=0)
 
 
 # ---- findings ---------------------------------------------------------------------------------------------------

@@ -100,6 +100,10 @@ WRONG: list[tuple[str, str, int, str]] = [
     ("expect: {restored: true}", "expect: {restored: true}\nname: again", 23, "'name' is given twice"),
     ("expect: {restored: true}", "expect: {restored: [}", 22, "not readable as YAML"),
     ("expect: {restored: true}", "delivery_lag: soon", 22, "a number and s, m, h or d"),
+    ("expect: {restored: true}", "snapshot_failures: some", 22, "write a whole number"),
+    ("expect: {restored: true}", "faults: {percent: 30}", 22, "write a list"),
+    ("expect: {restored: true}", "faults:\n  - {percent: 30}\n  - {operations: x}", 24, "unknown key 'operations' in the fault"),
+    ("expect: {restored: true}", "faults: [{stale_reads: no}]", 22, "use a whole number from 1"),
 ]
 
 

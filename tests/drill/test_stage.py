@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from drill.aws import Range
 from drill.client import RangeClient, boto_client
@@ -207,6 +208,18 @@ def test_the_finding_of_an_instance_describes_it() -> None:
         assert resource["resourceType"] == "Instance"
         assert resource["instanceDetails"]["instanceId"] == happened.names["bad"]
         assert resource["instanceDetails"]["networkInterfaces"][0]["securityGroups"]
+
+
+def test_faults_begin_with_the_end_of_the_attack_and_meet_the_responder_alone() -> None:
+    call = "  - {as: mallory, region: us-east-1, call: ec2.create_internet_gateway, with: {}}\n"
+    trouble = "snapshot_failures: 1\nfaults:\n  - {code: RequestLimitExceeded, status: 503}\n  - {service: ec2, stale_reads: 1}\n"
+    with _played(_text(call) + trouble) as (aws, stage, happened):
+        assert [step.error for step in happened.steps] == [""]
+        assert stage.working_keys()["mallory"]
+        ec2 = boto_client(aws.url, "ec2", "us-east-1", aws.responder())
+        with pytest.raises(ClientError, match="RequestLimitExceeded"):
+            ec2.describe_vpcs()
+        assert [rule["stale_reads"] for rule in aws.app.staleness.rules()] == [1]
 
 
 # ---- the verdict on whole exercises -----------------------------------------------------------------------------

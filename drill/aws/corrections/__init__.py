@@ -24,3 +24,9 @@ def apply(clock: Clock, snapshot_seconds: float) -> None:
         _applied = True
     runtime.settings.clock = clock
     runtime.settings.snapshot_seconds = snapshot_seconds
+    runtime.settings.snapshot_failures = 0
+
+
+def fail_snapshots(count: int) -> None:
+    """Let the next so many snapshots end in the state `error`."""
+    runtime.settings.snapshot_failures = count

@@ -19,6 +19,7 @@ from drill.aws.clock import Clock
 class _Settings:
     clock: Clock = field(default_factory=Clock)
     snapshot_seconds: float = 0.0
+    snapshot_failures: int = 0
 
 
 settings = _Settings()
@@ -60,6 +61,10 @@ def _snapshot_age(snapshot: Snapshot) -> float:
     return settings.clock.now() - started.timestamp()
 
 
+# How far a snapshot gets that fails.
+_FAILING_SHARE = 0.4
+
+
 def _snapshot_share(snapshot: Snapshot) -> float:
     """How much of the snapshot is done, from 0 to 1. Those behind machine images are done at once."""
     if settings.snapshot_seconds <= 0 or snapshot.from_ami:
@@ -68,17 +73,28 @@ def _snapshot_share(snapshot: Snapshot) -> float:
 
 
 def _let_snapshots_take_time() -> None:
-    """moto's snapshots are complete at birth; in AWS they are pending, with a percentage, until copied."""
+    """moto's snapshots are complete at birth; in AWS they are pending, with a percentage, until copied, and some fail."""
+    original = Snapshot.__init__
 
-    def status(self: Snapshot) -> str:
-        return "completed" if _snapshot_share(self) >= 1 else "pending"
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        self.fails = settings.snapshot_failures > 0 and not self.from_ami
+        settings.snapshot_failures -= self.fails
 
-    def progress(self: Snapshot) -> str:
-        return f"{int(_snapshot_share(self) * 100)}%"
+    def status(self: Any) -> str:
+        share = _snapshot_share(self)
+        if getattr(self, "fails", False):
+            return "error" if share >= _FAILING_SHARE else "pending"
+        return "completed" if share >= 1 else "pending"
+
+    def progress(self: Any) -> str:
+        share = _snapshot_share(self)
+        return f"{int(min(share, _FAILING_SHARE) * 100 if getattr(self, 'fails', False) else share * 100)}%"
 
     def ignore(self: Snapshot, value: str) -> None:
         """The state follows from the age."""
 
+    Snapshot.__init__ = __init__  # type: ignore[method-assign]
     Snapshot.status = property(status, ignore)  # type: ignore[assignment]
     Snapshot.progress = property(progress)  # type: ignore[assignment]
 
