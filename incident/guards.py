@@ -80,6 +80,11 @@ def refusals(
     return [*found, *_of_shares(plan, policy, existing or {})]
 
 
+def refused_now(step: Step, policy: Policy, own_access_key: str, tags: Tags) -> list[Refusal]:
+    """Why one step must not run, by the rules that look at it alone; the rules on a whole plan were asked when it was made."""
+    return [*_of_step(step, policy, own_access_key), *_of_tags(step, policy, tags)]
+
+
 def tagged(steps: Iterable[Step]) -> frozenset[Tagged]:
     """What steps change that EC2 names by an id, and that carries tags."""
     return frozenset(Tagged(step.account, step.region, name) for step in steps for name in _names(step) if _EC2_ID.fullmatch(name))

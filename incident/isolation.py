@@ -60,7 +60,7 @@ class Suspect:
 
 
 def suspects(reversals: Iterable[Reversal], finding: Finding) -> list[Suspect]:
-    """The instances that the actor started, or had started, and the one that the finding is about.
+    """The instances that the actor started, or had started, the one that the finding is about, and those that a responder named.
 
     An honest instance whose role's session was stolen is not among them: its sessions are denied, and it works on.
     """
@@ -74,6 +74,10 @@ def suspects(reversals: Iterable[Reversal], finding: Finding) -> list[Suspect]:
     if finding.instance is not None and is_about_the_instance(finding):
         key = SettingKey(finding.account, finding.region, INSTANCE, finding.instance.instance_id)
         found.setdefault(key, Suspect(key, f"{finding.type} is about it", their_groups=groups))
+    if finding.named is not None:
+        for instance in finding.named.instances:
+            key = SettingKey(finding.account, finding.region, INSTANCE, instance)
+            found.setdefault(key, Suspect(key, f"{finding.named.person} named it", their_groups=groups))
     return list(found.values())
 
 

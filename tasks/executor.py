@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -21,7 +22,7 @@ from incident.family import Read, Scope
 from incident.ledger import Kind, Line
 from incident.plan import Phase, Plan, PlannedCall, PlannedLookup, Step, is_item
 from incident.planner import Unread, brief
-from incident.settings import Value, same
+from incident.settings import Value, canonical, same
 from tasks.approvals import Approvals
 from tasks.aws import Aws, AwsError, observe
 from tasks.evidence import EvidenceStore, EvidenceUnavailable
@@ -62,6 +63,10 @@ Boundary = Callable[[str], None]
 """Called with a name between any two instructions whose order matters, so that a test can end the process just there."""
 
 
+Guard = Callable[[Step], str]
+"""Why a step must not run after all, whoever approved it; empty when it may. Asked just before the step begins."""
+
+
 class Executor:
     """Applies the steps of one incident's plans."""
 
@@ -73,9 +78,17 @@ class Executor:
         boundary: Boundary = lambda name: None,
         pause: Callable[[float], None] = time.sleep,
         evidence: EvidenceStore | None = None,
+        guard: Guard = lambda step: "",
     ) -> None:
         self._aws, self._ledger, self._approvals, self._evidence = aws, ledger, approvals, evidence
-        self._boundary, self._pause = boundary, pause
+        self._boundary, self._pause, self._guard = boundary, pause, guard
+        self._round = ""
+
+    def again(self, name: str) -> Executor:
+        """The executor for steps that somebody undid: under this name each runs once more, by its plan's own approval."""
+        other = copy(self)
+        other._round = f":again:{name}"
+        return other
 
     def apply(self, plan: Plan, step: Step) -> Outcome:
         """Bring one setting to the value that the step leaves; safe to call again after a crash at any point.
@@ -83,9 +96,11 @@ class Executor:
         Raises:
             LedgerUnavailable: the ledger cannot be written; nothing more is done to AWS.
         """
-        recorded = self._recorded(plan, step)
-        if recorded is not None:
-            return recorded
+        # Two workers may run one incident, and two incidents want one setting: one at a time changes it, the other waits.
+        with self._ledger.holding(_held(step)):
+            return self._recorded(plan, step) or self._applied(plan, step)
+
+    def _applied(self, plan: Plan, step: Step) -> Outcome:
         not_now = self._not_now(plan, step)
         if not_now is not None:
             return self._conclude(plan, step, not_now)
@@ -102,8 +117,11 @@ class Executor:
         Raises:
             LedgerUnavailable: the ledger cannot be written; nothing more is done to AWS.
         """
-        if self._recorded(plan, step) is not None or self._not_now(plan, step) is not None:
-            return
+        with self._ledger.holding(_held(step)):
+            if self._recorded(plan, step) is None and self._not_now(plan, step) is None:
+                self._begun(plan, step)
+
+    def _begun(self, plan: Plan, step: Step) -> None:
         step = self._with_new_ids(plan, step)
         _, first_time = self._ledger.append(plan.incident, Kind.INTENT, self._key("intent", plan, step), self._intent(plan, step))
         if first_time and observe(self._aws, family_for_kind(step.key.kind), step.key) is None:
@@ -111,7 +129,7 @@ class Executor:
 
     def outcomes(self, plan: Plan) -> dict[str, Outcome]:
         """What is recorded of the plan's steps."""
-        found = {step.id: self._recorded(plan, step) for step in plan.steps}
+        found = {step.id: self._recorded(plan, step, first=True) for step in plan.steps}
         return {step: outcome for step, outcome in found.items() if outcome is not None}
 
     def _bring_about(self, plan: Plan, step: Step, first_time: bool) -> Outcome:
@@ -214,6 +232,11 @@ class Executor:
         if forbidden:
             result = Result.STRUCK if "struck" in forbidden else Result.REFUSED
             return Outcome(step.id, result, forbidden)
+        # What has begun is finished: a step left half-way, as between two groups, harms more than one that is guarded too late.
+        if self._ledger.find(plan.incident, self._key("intent", plan, step)) is None:
+            refused = self._guard(step)
+            if refused:
+                return Outcome(step.id, Result.REFUSED, refused)
         ended = self.outcomes(plan)
         for needed in step.after:
             if needed not in ended or not ended[needed].good:
@@ -271,8 +294,9 @@ class Executor:
         """The step with the ids of resources that were made again in place of the deleted ones."""
         return with_new_ids(step, renamed_ids(self._ledger, plan.incident))
 
-    def _recorded(self, plan: Plan, step: Step) -> Outcome | None:
-        line = self._ledger.find(plan.incident, self._key("outcome", plan, step))
+    def _recorded(self, plan: Plan, step: Step, first: bool = False) -> Outcome | None:
+        key = self._key("outcome", plan, step)
+        line = self._ledger.find(plan.incident, key.removesuffix(self._round) if first else key)
         if line is None:
             return None
         body = line.body
@@ -298,9 +322,8 @@ class Executor:
     def _journal(self, plan: Plan, step: Step, index: int) -> Line | None:
         return self._ledger.find(plan.incident, self._key(f"call:{index}", plan, step))
 
-    @staticmethod
-    def _key(what: str, plan: Plan, step: Step) -> str:
-        return f"{what}:{plan.short_digest}:{step.id}"
+    def _key(self, what: str, plan: Plan, step: Step) -> str:
+        return f"{what}:{plan.short_digest}:{step.id}{self._round}"
 
     @staticmethod
     def _intent(plan: Plan, step: Step) -> Mapping[str, Any]:
@@ -331,6 +354,11 @@ TAGGED_AS = {
 }
 """Operations that make a resource, and what its tags call it."""
 _ID = re.compile(r"[a-z]+(?:-[a-z]+)*-[0-9a-f]{8,32}")
+
+
+def _held(step: Step) -> str:
+    """The name under which only one worker at a time changes a setting."""
+    return f"step:{canonical(list(step.key))}"
 
 
 def renamed_ids(ledger: Ledger, incident: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from tasks.config import Config, load_config, load_policy
 from tasks.evidence import EvidenceStore
 from tasks.evidence_bucket import Bucket
 from tasks.executor import Boundary, Executor
+from tasks.guarding import Guarding
 from tasks.ledger import Ledger
 from tasks.opening import Opening
 from tasks.roster import Roster
@@ -63,6 +64,7 @@ def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda nam
     aws = Aws(config.aws)
     approvals = Approvals(ledger, policy, clock)
     evidence, roster = evidence_store(config, aws, ledger, clock), Roster(config.folder / "roster", ledger, clock)
+    guard = Guarding(aws, lambda: load_policy(config))
     return Hands(
         config=config,
         policy=policy,
@@ -73,7 +75,7 @@ def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda nam
         approvals=approvals,
         evidence=evidence,
         baselines=Baselines(config.folder / "baselines", ledger),
-        executor=Executor(aws, ledger, approvals, boundary, evidence=evidence),
+        executor=Executor(aws, ledger, approvals, boundary, evidence=evidence, guard=guard),
         roster=roster,
         amending=Amending(ledger, roster, policy, evidence, clock),
         opening=Opening(ledger, roster, policy, config.aws.accounts, clock),

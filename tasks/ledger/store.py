@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from incident.ledger import GENESIS, Broken, Line, chained, verify
 from incident.settings import canonical
+from tasks.ledger.exclusion import Exclusion
 from tasks.ledger.migrate import migrate
 from tasks.ledger.schema import LONGEST_INCIDENT, LONGEST_KEY, heads, lines
 
@@ -40,6 +41,7 @@ class Ledger:
     def __init__(self, engine: Engine, clock: Callable[[], datetime]) -> None:
         self._engine, self._clock = engine, clock
         self._reader = engine.execution_options(read_only=True)
+        self._exclusion = Exclusion(engine)
 
     @classmethod
     def open(cls, url: str, clock: Callable[[], datetime]) -> Ledger:
@@ -123,6 +125,20 @@ class Ledger:
         if broken is not None and kept and head == (0, GENESIS):
             return Broken(1, "the head that the store keeps apart from the lines was removed")
         return broken
+
+    @contextmanager
+    def holding(self, name: str) -> Iterator[None]:
+        """Hold a name for the time of a `with`: another worker on this ledger that wants it waits, and a dead one holds nothing.
+
+        Raises:
+            LedgerUnavailable: the lock cannot be had.
+        """
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._exclusion.holding(name))
+            except (SQLAlchemyError, OSError) as error:
+                raise LedgerUnavailable(f"the ledger gives no lock: {_reason(error)}") from None
+            yield
 
     def close(self) -> None:
         self._engine.dispose()

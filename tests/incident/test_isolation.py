@@ -6,11 +6,11 @@ from typing import Any
 
 import findings
 import pytest
-from examples import ACCOUNT, REGION, plan, record, setting
+from examples import ACCOUNT, NOON, REGION, plan, record, setting
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident.finding import parse_finding
+from incident.finding import Named, parse_finding
 from incident.guards import refusals
 from incident.isolation import (
     Answers,
@@ -23,6 +23,7 @@ from incident.isolation import (
     surroundings,
     suspects,
 )
+from incident.named import named_finding
 from incident.network.rules import Rule
 from incident.plan import Step
 from incident.planner import Unread
@@ -120,6 +121,13 @@ def test_an_instance_is_isolated_if_the_finding_is_about_it_and_not_about_its_se
     resource = findings.INSTANCE_RESOURCE | (findings.KEY_RESOURCE if "IAMUser" in type_ else {})
     found = suspects([], parse_finding(findings.finding(type_, resource=resource)))
     assert [one.key.resource for one in found] == ([NAMED] if isolated else [])
+
+
+def test_the_instances_that_a_responder_named_are_isolated():
+    said = Named(instances=(NAMED,), person="alice", reason="it beacons")
+    raw = named_finding(said, ACCOUNT, REGION, NOON, 8, "", NOON)
+    (found,) = suspects([], parse_finding(raw, by_hand=True))
+    assert (found.key, found.why) == (setting("instance", NAMED), "alice named it")
 
 
 # --- quarantine groups --------------------------------------------------------------------------------------------------------

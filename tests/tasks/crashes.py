@@ -1,10 +1,12 @@
-"""What a killed process runs: it applies plans and ends itself with SIGKILL at a given boundary."""
+"""What other processes run: one applies plans and ends itself with SIGKILL at a given boundary, several apply them side by side."""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from datetime import UTC, datetime
+from multiprocessing.synchronize import Barrier
 
 from incident.plan import Plan
 from incident.policy import Policy
@@ -39,6 +41,24 @@ def killed_at(
             os.kill(os.getpid(), signal.SIGKILL)
 
     runner = executor(endpoint, account, ledger_url, Policy.model_validate_json(policy), count)
+    for text in plans:
+        plan = Plan.model_validate_json(text)
+        for step in plan.steps:
+            runner.apply(plan, step)
+
+
+def together(
+    start: Barrier, endpoint: str, account: str, ledger_url: str, policy: str, plans: list[str], credentials: dict[str, str]
+) -> None:
+    """Apply the plans as one of several workers, all of which come to every boundary close to one another."""
+    os.environ.update(credentials)
+
+    def linger(name: str) -> None:
+        """What lies between two instructions takes long enough for the other to come in between."""
+        time.sleep(0.02)
+
+    runner = executor(endpoint, account, ledger_url, Policy.model_validate_json(policy), linger)
+    start.wait(60)
     for text in plans:
         plan = Plan.model_validate_json(text)
         for step in plan.steps:

@@ -109,7 +109,7 @@ def apply_all(runner: Executor, plans: list[Plan]) -> list[Outcome]:
     return [runner.apply(plan, step) for plan in plans for step in plan.steps]
 
 
-def attacked(aws: Range, scenario: Scenario, folder: Path, *, swept: bool = True) -> World:
+def attacked(aws: Range, scenario: Scenario, folder: Path, *, swept: bool = True, ledger_url: str = "") -> World:
     """Play a scenario up to the approval of everything that undoes it; `swept` is whether a baseline is taken first."""
     keys = aws.responder()
     credentials = {
@@ -126,7 +126,7 @@ def attacked(aws: Range, scenario: Scenario, folder: Path, *, swept: bool = True
     stage.attack()
     aws.app.traffic.watch(True)
     plans = plans_for(aws, stage, scenario, baseline)
-    ledger_url = f"sqlite:///{folder / 'ledger.db'}"
+    ledger_url = ledger_url or f"sqlite:///{folder / 'ledger.db'}"
     _approve(ledger_url, plans)
     return World(aws, stage, ledger_url, plans, credentials, before)
 

@@ -17,9 +17,10 @@ from incident.resources.compute import INSTANCE
 from incident.settings import SettingKey
 from tasks.approvals import Approvals
 from tasks.aws import Aws
-from tasks.config import AwsConfig
+from tasks.config import AwsConfig, Config, load_policy
 from tasks.evidence import EvidenceStore
 from tasks.executor import Executor, Result, _renamed
+from tasks.guarding import Guarding
 from tasks.ledger import Ledger
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
@@ -248,3 +249,44 @@ def test_evidence_that_was_begun_is_waited_for_and_not_taken_twice(desk):
     assert desk.executor.outcomes(plan) == {}
     assert desk.executor.apply(plan, step).result is Result.DONE
     assert taken() == len(volumes)
+
+
+def test_a_tag_or_a_name_that_became_protected_after_the_approval_refuses_the_step_and_says_which_rule(desk, tmp_path):
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("protected_tags: {env: 'prod*'}")
+    desk.executor._guard = Guarding(desk.executor._aws, lambda: load_policy(Config(policy_file=policy)))
+    desk.approve()
+    desk.ec2.create_tags(Resources=[desk.group], Tags=[{"Key": "env", "Value": "production"}])
+    (outcome,) = desk.apply()
+    assert outcome.result is Result.REFUSED
+    assert outcome.detail == (
+        f"refused by rule protected_tags: {desk.group} ({REGION}) has the protected tag env=production "
+        f"(step {desk.plan.steps[0].id})"
+    )
+    assert desk.is_open()
+    again = Plan(incident="inc-1", title="asked again", steps=desk.plan.steps)
+    desk.approve(again)
+    policy.write_text(f"protected_resources: [{desk.group}]")
+    assert "rule protected_resources" in desk.apply(again)[0].detail
+    third = Plan(incident="inc-1", title="asked a third time", steps=desk.plan.steps)
+    desk.approve(third)
+    policy.write_text("protected_resources: {}")
+    assert "rule policy" in desk.apply(third)[0].detail
+    assert desk.is_open()
+
+
+def test_a_step_that_has_begun_is_finished_whatever_became_protected(desk):
+    desk.approve()
+    (step,) = desk.plan.steps
+
+    class Stopped(Exception):
+        pass
+
+    def stop(name: str) -> None:
+        raise Stopped
+
+    desk.executor._boundary = stop
+    with pytest.raises(Stopped):
+        desk.apply()
+    desk.executor._boundary, desk.executor._guard = (lambda name: None), (lambda step: "protected by now")
+    assert desk.executor.apply(desk.plan, step).result is Result.DONE
