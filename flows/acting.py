@@ -89,6 +89,23 @@ def _planned(case: Case, name: str, look: int, title: str, steps: tuple[Step, ..
     return _kept(case, name, look)
 
 
+@flow(name="contain at once", persist_result=True)
+@once("contain-at-once")
+async def contain_at_once(incident: str, look: int = 1) -> str:
+    """Begin with what the policy allows before anybody is asked; each of it can be taken back."""
+    case = Case(incident)
+    plan = _kept(case, CONTAIN, look)
+    allowed = case.hands.approvals.preauthorize(plan, case.finding.severity)
+    steps = [step for step in plan.steps if step.id in allowed]
+    outcomes = [await apply_step(plan, step) for step in steps]
+    line = _in_words("Containment that the policy allows at once", outcomes)
+    if steps:
+        rules = ", ".join(sorted(set(allowed.values())))
+        told = _with_troubles(f"{line} (rule {rules}); `countermand release` takes it back", steps, outcomes)
+        await post(incident, f"contain-at-once-{look}", *messages.progress(told))
+    return line
+
+
 @flow(name="contain", persist_result=True)
 @once("contain")
 async def contain(incident: str, look: int = 1) -> str:

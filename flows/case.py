@@ -49,6 +49,10 @@ class Case:
         lines = self.hands.ledger.lines(self.incident, Kind.AMENDMENT)[: self._amendments_at(look)]
         return Amendments.of(read_amendment(line.body) for line in lines)
 
+    def overtaken(self, look: int) -> bool:
+        """Whether a later look was begun already."""
+        return len(self.looks()) > look
+
     def amended_since(self, look: int) -> bool:
         """Whether a responder said something after a look began."""
         return len(self.hands.ledger.lines(self.incident, Kind.AMENDMENT)) > self._amendments_at(look)
@@ -85,9 +89,9 @@ class Case:
         """Whether a phase of a look has ended."""
         return self.hands.ledger.find(self.incident, f"phase:{phase}:{look}:done") is not None
 
-    def suspects(self) -> tuple[str, ...]:
-        """ARNs that the finding names; these people may not decide on it."""
-        return self.finding.named_principals
+    def suspects(self, look: int) -> tuple[str, ...]:
+        """ARNs that the finding names, and whom the actor acts as; these people may not decide on it."""
+        return tuple(dict.fromkeys((*self.finding.named_principals, *self.actor(look).principals)))
 
     def note(self, key: str, body: dict[str, Any]) -> None:
         self.hands.ledger.append(self.incident, Kind.NOTE, key, body)

@@ -13,7 +13,7 @@ from typing import Any
 from prefect import Flow, flow
 from prefect.runtime import flow_run
 
-from flows.acting import begin_evidence, contain, eradicate, keep_evidence, recover
+from flows.acting import begin_evidence, contain, contain_at_once, eradicate, keep_evidence, recover
 from flows.artifacts import show_plan
 from flows.case import Case
 from flows.detect import RESPOND, detect
@@ -26,16 +26,22 @@ from flows.releasing import RELEASE, plan_release, release
 from flows.reporting import write_report
 from flows.scope import scope
 from incident import messages
-from incident.approvals import Standing
+from incident.approvals import Asked, Standing, moved
 from incident.ledger import Kind
+from incident.plan import Plan
 from incident.policy import Question
-from tasks.work import post
+from tasks.executor import Result
+from tasks.work import post, read_settings
 
 LATE_LOOKS = 2
 """How often CloudTrail is looked at again for late events before what still arrives is left to a person."""
 
 _CARRIED_OUT_BY = {CONTAIN: "contain", RESTORE: "recover", RELEASE: "release"}
 _FIRST, _LATE, _AMENDED = "first", "late events", "a responder added to the case"
+_MOVED, _RAN_OUT = "what an approved plan would change has moved", "an approval ran out before its plan was carried out"
+
+PLANNED_AGAIN = 3
+"""How often a plan is made again because its approval was void or ran out, before a person must look."""
 
 
 @flow(name="respond", flow_run_name="{incident}", persist_result=False)
@@ -55,7 +61,7 @@ async def respond(incident: str) -> str:
 
 async def _another(case: Case, look: int, more: bool) -> bool:
     """Whether there is another look after this one, begun now or before; late events are waited for where `more` may come."""
-    if look < len(case.looks()):
+    if case.overtaken(look):
         return True
     if case.amended_since(look):
         case.begin_look(look + 1, _AMENDED)
@@ -70,12 +76,13 @@ async def _another(case: Case, look: int, more: bool) -> bool:
 async def _one_look(case: Case, look: int) -> bool:
     """Look at the records, plan, ask and act; whether events that arrive later are worth waiting for."""
     late = case.looks()[look - 1] == _LATE
-    for phase in (identify, scope, keep_facts, plan_evidence, begin_evidence, plan_containment):
+    for phase in (identify, scope, keep_facts, plan_evidence, begin_evidence, plan_containment, contain_at_once):
         await _phase(phase, case, look)
     contains = await _agreed(case, CONTAIN, "addition" if late else "contain", look)
     if contains:
         await _phase(contain, case, look)
-    if case.amended_since(look):
+        await _ask_for_the_rest(case, CONTAIN, look)
+    if _overtaken(case, look):
         return False
     # The actor is stopped before anything waits for snapshots, which may take hours; what rests on them waits.
     await _phase(keep_evidence, case, look)
@@ -86,6 +93,7 @@ async def _one_look(case: Case, look: int) -> bool:
         return False
     for phase in (eradicate, recover):
         await _phase(phase, case, look)
+    await _ask_for_the_rest(case, RESTORE, look)
     if case.amendments(look).released:
         await _phase(plan_release, case, look)
         if await _agreed(case, RELEASE, "release", look):
@@ -119,16 +127,66 @@ async def _agreed(case: Case, name: str, question: Question, look: int) -> bool:
     if case.done(_CARRIED_OUT_BY[name], look):
         return True
     await show_plan(case.incident, name, look, plan)
-    if not plan.steps and not plan.to_settle - _shown_before(case, name, look):
+    if _is_done(case, plan) and not plan.to_settle - _shown_before(case, name, look):
         return True
-    asked = case.hands.approvals.ask(plan, question, look, case.suspects())
+    asked = case.hands.approvals.ask(plan, question, look, case.suspects(look))
     url = f"{case.hands.config.prefect_ui_url}/v2/runs/flow-run/{flow_run.id}"
     await post(case.incident, f"question:{asked.id}", *messages.question(plan, asked, url))
     standing = await answered(case.hands, plan, asked)
+    if standing is Standing.APPROVED and not case.overtaken(look):
+        standing = await _still_there(case, plan, asked, look)
+    if standing is Standing.EXPIRED:
+        await _ask_again_if_it_ran_out(case, plan, look)
     said = case.hands.approvals.decisions(case.incident, asked.id)
     people = ", ".join(f"{decision.person} in {decision.surface}" for decision in said) or "nobody"
     await post(case.incident, f"answer:{asked.id}", *messages.progress(f"{plan.title}: {standing} ({people})"))
     return standing is Standing.APPROVED
+
+
+def _is_done(case: Case, plan: Plan) -> bool:
+    """Whether nothing of a plan is left to do: it has no steps, or the policy allowed all of them and they ended well."""
+    ended = case.hands.executor.outcomes(plan)
+    return all(step.id in ended and ended[step.id].good for step in plan.steps)
+
+
+async def _still_there(case: Case, plan: Plan, asked: Asked, look: int) -> Standing:
+    """Whether an approved plan still finds what it was made from. If not, the approval is void, and a new plan is made and asked
+    about; after some rounds of that the steps that find something else stop one by one.
+    """
+    begun = case.hands.executor.begun(plan)
+    waiting = plan.model_copy(update={"steps": tuple(step for step in plan.steps if step.id not in begun)})
+    why = moved(waiting, await read_settings([step.key for step in waiting.steps])) if not begun - set(asked.begun) else []
+    if not why or not _may_plan_again(case):
+        return Standing.APPROVED
+    case.hands.approvals.void(plan, asked, why)
+    told = "\n".join(f"- {line}" for line in why[:10])
+    await post(case.incident, f"moved:{asked.id}", *messages.progress(f"The approval is void, a new plan is made:\n{told}"))
+    case.begin_look(look + 1, _MOVED)
+    return Standing.MOVED
+
+
+async def _ask_for_the_rest(case: Case, name: str, look: int) -> None:
+    """Plan and ask again where steps did not run because the approval ran out meanwhile."""
+    plan = case.plan(name, look)
+    ended = case.hands.executor.outcomes(plan).values() if plan is not None else ()
+    if plan is not None and any(end.result is Result.REFUSED for end in ended):
+        await _ask_again_if_it_ran_out(case, plan, look)
+
+
+async def _ask_again_if_it_ran_out(case: Case, plan: Plan, look: int) -> None:
+    if case.overtaken(look) or not case.hands.approvals.has_run_out(plan) or not _may_plan_again(case):
+        return
+    rest = f"The approval of plan {plan.short_digest} ran out before all of it was done; a new plan is made for the rest"
+    await post(case.incident, f"ran-out:{plan.short_digest}", *messages.progress(rest))
+    case.begin_look(look + 1, _RAN_OUT)
+
+
+def _may_plan_again(case: Case) -> bool:
+    return sum(why in (_MOVED, _RAN_OUT) for why in case.looks()) < PLANNED_AGAIN
+
+
+def _overtaken(case: Case, look: int) -> bool:
+    return case.amended_since(look) or case.overtaken(look)
 
 
 def _shown_before(case: Case, name: str, look: int) -> frozenset[str]:

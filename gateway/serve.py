@@ -27,7 +27,7 @@ def build_app(config: Config) -> Starlette:
     token, signing_secret, app_token = (
         secret.get_secret_value() for secret in (config.slack.bot_token, config.slack.signing_secret, config.slack.app_token)
     )
-    decisions = SlackDecisions(hands.ledger, hands.policy, hands.approvals, hands.roster, waker)
+    decisions = SlackDecisions(hands.policy, hands.approvals, hands.roster, waker)
     options = {"signing_secret": signing_secret, "bot_token": token, "team": config.slack.team, "base_url": config.slack.base_url}
     beside: list[Beside] = [waker.run, Reviver(hands.ledger, runs, hands.clock).run]
     if token and app_token and not signing_secret:

@@ -24,6 +24,7 @@ from gateway.slack_dialog import (
     CODE_BLOCK,
     REASON_BLOCK,
     AskedBy,
+    Described,
     Given,
     Place,
     answers_in,
@@ -47,13 +48,13 @@ class ApprovalClicks(Protocol):
     """What happens when somebody decides."""
 
     async def decide(
-        self, *, team: str, user: str, surface: str, approval_id: str, digest: str, decision: str, reason: str, code: str
+        self, *, team: str, user: str, approval_id: str, digest: str, decision: str, reason: str, code: str, struck: tuple[str, ...]
     ) -> str:
         """Take a decision; an answer that begins with `error: ` says why it does not count."""
         ...
 
-    async def describe(self, approval_id: str) -> str:
-        """What the dialog says above its fields, as mrkdwn."""
+    async def describe(self, approval_id: str) -> Described:
+        """What the dialog shows."""
         ...
 
 
@@ -135,7 +136,7 @@ class _Listeners:
         work.add_done_callback(self._under_way.discard)
         await asyncio.wait({work}, timeout=_ANSWER_SECONDS)
         if work.done() and work.result().startswith("error: "):
-            await ack(response_action="errors", errors={CODE_BLOCK: _shown(work.result())[:150]})
+            await ack(response_action="errors", errors={_beside(view): _shown(work.result())[:150]})
             return
         await ack()
         await self._whisper(body, place_in(view), _shown(await work))
@@ -148,8 +149,8 @@ class _Listeners:
     async def _opened(self, body: Payload, asked: AskedBy, place: Place) -> str:
         """Why the dialog did not open, or nothing."""
         try:
-            facts = await self._decisions.describe(asked.approval)
-            await self._client.views_open(trigger_id=str(body.get("trigger_id", "")), view=dialog(asked, facts, place))
+            shown = await self._decisions.describe(asked.approval)
+            await self._client.views_open(trigger_id=str(body.get("trigger_id", "")), view=dialog(asked, shown, place))
         except Exception as error:
             # Whatever it was, the person who clicked must not be left waiting for a dialog.
             _log.warning("the dialog did not open: %s", type(error).__name__)
@@ -165,12 +166,12 @@ class _Listeners:
             return await self._decisions.decide(
                 team=_id(body, "team"),
                 user=_id(body, "user"),
-                surface="slack",
                 approval_id=asked.approval,
                 digest=asked.digest,
                 decision=asked.decision,
                 reason=given.reason,
                 code=given.code,
+                struck=given.struck,
             )
         except Exception:
             # Silence would look like consent to whoever answered.
@@ -203,6 +204,12 @@ class _Listeners:
 
 def _shown(said: str) -> str:
     return said.removeprefix("error: ")
+
+
+def _beside(view: Payload) -> str:
+    """The field beside which a trouble is told: the code's, where the dialog asks for one."""
+    asked = {block.get("block_id") for block in view.get("blocks") or [] if isinstance(block, dict)}
+    return CODE_BLOCK if CODE_BLOCK in asked else REASON_BLOCK
 
 
 def _id(body: Payload, what: str) -> str:

@@ -6,13 +6,19 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from incident.messages import plain
+
 CALLBACK = "countermand_decision"
 CODE_BLOCK = "code"
 REASON_BLOCK = "reason"
+STRIKE_BLOCK = "strike"
 _INPUT = "value"
 _LONGEST = 400
 _LONGEST_ID = 64
 _FACTS_LIMIT = 2900
+_MOST_OPTIONS = 100
+"""See https://docs.slack.dev/reference/block-kit/block-elements/multi-select-menu-element/"""
+_OPTION_LIMIT = 75
 
 Payload = dict[str, Any]
 
@@ -36,10 +42,22 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the person filled in."""
+    """What the person filled in; `struck` are ids of steps that must not run."""
 
     reason: str
     code: str
+    struck: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a dialog shows of a question: the facts as mrkdwn, the steps that may be struck by id and title, whether it asks for a
+    one-time code.
+    """
+
+    facts: str
+    steps: tuple[tuple[str, str], ...] = ()
+    needs_code: bool = True
 
 
 def asked_by(body: Payload) -> AskedBy | None:
@@ -70,7 +88,8 @@ def answers_in(view: Payload) -> tuple[AskedBy, Given]:
     """What a submitted dialog says; empty where it says nothing, which no question answers to."""
     asked = _asked(str(view.get("private_metadata", "")), "") or AskedBy("", "", "")
     values = (view.get("state") or {}).get("values") or {}
-    return asked, Given(reason=_value(values, REASON_BLOCK, 1000), code=_value(values, CODE_BLOCK, 12))
+    given = Given(_value(values, REASON_BLOCK, 1000), _value(values, CODE_BLOCK, 12), _chosen(values, STRIKE_BLOCK))
+    return asked, given
 
 
 def _told(text: object) -> Payload:
@@ -98,10 +117,21 @@ def _value(values: Payload, block: str, limit: int) -> str:
     return str(held.get("value") or "")[:limit].strip()
 
 
-def dialog(asked: AskedBy, facts: str, place: Place) -> Payload:
-    """The dialog's view. `facts` is mrkdwn that was escaped where it was made."""
+def _chosen(values: Payload, block: str) -> tuple[str, ...]:
+    held = (values.get(block) or {}).get(_INPUT) or {}
+    chosen = held.get("selected_options") or []
+    return tuple(str(one.get("value", ""))[:_LONGEST] for one in chosen if isinstance(one, dict))
+
+
+def dialog(asked: AskedBy, shown: Described, place: Place) -> Payload:
+    """The dialog's view."""
     approving = asked.decision == "approve"
     carried = asdict(asked) | asdict(place)
+    inputs = [_strike(shown.steps)] if approving and shown.steps else []
+    inputs.append(_input(REASON_BLOCK, "Reason", optional=approving, multiline=True, hint="It stands in the report."))
+    if shown.needs_code:
+        hint = "Six digits, from your authenticator."
+        inputs.append(_input(CODE_BLOCK, "One-time code", optional=False, multiline=False, hint=hint))
     return {
         "type": "modal",
         "callback_id": CALLBACK,
@@ -110,12 +140,32 @@ def dialog(asked: AskedBy, facts: str, place: Place) -> Payload:
         "submit": _plain("Approve" if approving else "Reject"),
         "close": _plain("Cancel"),
         "blocks": [
-            {"type": "section", "text": {"type": "mrkdwn", "text": facts[:_FACTS_LIMIT]}},
+            {"type": "section", "text": {"type": "mrkdwn", "text": shown.facts[:_FACTS_LIMIT]}},
             {"type": "context", "elements": [{"type": "mrkdwn", "text": f"Plan `{asked.digest[:12]}`"}]},
-            _input(REASON_BLOCK, "Reason", optional=approving, multiline=True, hint="It stands in the report."),
-            _input(CODE_BLOCK, "One-time code", optional=False, multiline=False, hint="Six digits, from your authenticator."),
+            *inputs,
         ],
     }
+
+
+def _strike(steps: tuple[tuple[str, str], ...]) -> Payload:
+    """The steps to choose from, by their titles; of a longer plan the rest is struck in Prefect."""
+    options = [{"text": _plain(_fitted(title)), "value": step} for step, title in steps[:_MOST_OPTIONS]]
+    element = {
+        "type": "multi_static_select",
+        "action_id": _INPUT,
+        "placeholder": _plain("None: all of them run"),
+        "options": options,
+    }
+    hint = "What comes after a struck step does not run either."
+    if len(steps) > _MOST_OPTIONS:
+        hint += f" The first {_MOST_OPTIONS} steps; strike others in Prefect."
+    block = {"type": "input", "block_id": STRIKE_BLOCK, "label": _plain("Steps that must not run"), "element": element}
+    return block | {"optional": True, "hint": _plain(hint)}
+
+
+def _fitted(title: str) -> str:
+    shown = plain(title, 500) or "a step"
+    return shown if len(shown) <= _OPTION_LIMIT else f"{shown[: _OPTION_LIMIT - 1]}…"
 
 
 def _input(block: str, label: str, *, optional: bool, multiline: bool, hint: str) -> Payload:

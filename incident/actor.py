@@ -149,6 +149,20 @@ class Actor:
     attributed: Mapping[str, bool] = field(default_factory=dict[str, bool])
 
     @property
+    def principals(self) -> tuple[str, ...]:
+        """ARNs of whom the actor acts as or may act as: a user's for each of their credentials, a session's for each session."""
+        found: dict[str, None] = {}
+        for credential in self.credentials.values():
+            if credential.link is Link.EXCLUDED or not credential.owner:
+                continue
+            if credential.kind != "role":
+                found[f"arn:aws:iam::{credential.account}:user/{credential.owner}"] = None
+            elif credential.session:
+                role = credential.owner.rsplit("/", 1)[-1]
+                found[f"arn:aws:sts::{credential.account}:assumed-role/{role}/{credential.session}"] = None
+        return tuple(found)
+
+    @property
     def proved(self) -> list[Credential]:
         return [credential for credential in self.credentials.values() if credential.link is Link.PROVED]
 

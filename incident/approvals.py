@@ -5,14 +5,18 @@ The executor trusts these records alone, never the state of a Prefect run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from incident.plan import Plan
+from incident.planner import Unread, brief
 from incident.policy import Policy, Question
+from incident.settings import Observed, SettingKey, Value, canonical, same
 
 
 class Answer(StrEnum):
@@ -21,7 +25,12 @@ class Answer(StrEnum):
 
 
 class Asked(BaseModel):
-    """A question put to people about one plan."""
+    """A question put to people about one plan.
+
+    Attributes:
+        fingerprint: SHA-256, in hex, of the state that the plan was made from; an approval holds for that state alone.
+        begun: ids of the plan's steps that the policy allowed before anybody was asked.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,6 +41,8 @@ class Asked(BaseModel):
     expires_at: datetime
     people: int
     suspects: tuple[str, ...] = ()
+    fingerprint: str = ""
+    begun: tuple[str, ...] = ()
 
 
 class Decision(BaseModel):
@@ -45,6 +56,7 @@ class Decision(BaseModel):
     surface: Literal["slack", "prefect", "command line"]
     answer: Answer
     digest: str
+    fingerprint: str = ""
     struck: tuple[str, ...] = ()
     reason: str = ""
     decided_at: datetime
@@ -59,6 +71,38 @@ class Standing(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     AMENDED = "overtaken by what a responder added to the case"
+    MOVED = "void, for what the plan would change has moved since"
+
+
+def fingerprint(plan: Plan) -> str:
+    """SHA-256, in hex, of every setting that a plan would change, with the value that it had when the plan was made."""
+    state = [[list(step.key), step.expects] for step in plan.steps]
+    return hashlib.sha256(canonical(state).encode()).hexdigest()
+
+
+def moved(plan: Plan, live: Mapping[SettingKey, Observed | Unread | None]) -> list[str]:
+    """The steps that find neither the value that the plan was made from nor the one that it wants, in words.
+
+    What could not be read is not known to have moved: its step finds out, and fails if it still cannot be read.
+    """
+    found: dict[SettingKey, str] = {}
+    for step in plan.steps:
+        now = live.get(step.key, Unread("it was not read"))
+        if step.key in found or isinstance(now, Unread) or (now is not None and not now.settled):
+            continue
+        value = now.value if now else None
+        if not same(value, step.expects) and not same(value, step.leaves):
+            found[step.key] = f"{step.title}: it is {_brief(value)}, and was {_brief(step.expects)}"
+    return list(found.values())
+
+
+def is_high_risk(plan: Plan, question: Question) -> bool:
+    """Whether a decision does more than stop somebody for now: everything but containment that can be taken back."""
+    return question != "contain" or any(step.irreversible for step in plan.steps)
+
+
+def _brief(value: Value) -> str:
+    return "absent" if value is None else brief(value)
 
 
 def objection(asked: Asked, person: str, digest: str, now: datetime, policy: Policy, decided: Iterable[Decision]) -> str:
@@ -66,8 +110,8 @@ def objection(asked: Asked, person: str, digest: str, now: datetime, policy: Pol
     responder = policy.by_name(person)
     if responder is None:
         return f"{person or 'this person'} is not among the responders of the policy"
-    if set(responder.principals) & set(asked.suspects):
-        return f"{person} is named in the finding and may not decide on it"
+    if {_principal(arn) for arn in responder.principals} & {_principal(arn) for arn in asked.suspects}:
+        return f"{person} is named in the finding or acts with what the actor holds, and may not decide on it"
     if digest != asked.digest:
         return "the plan has changed since you opened it; read the new one and decide again"
     if now >= asked.expires_at:
@@ -75,6 +119,15 @@ def objection(asked: Asked, person: str, digest: str, now: datetime, policy: Pol
     if any(decision.person == person for decision in decided):
         return f"{person} has already answered this question"
     return ""
+
+
+def _principal(arn: str) -> str:
+    """An ARN without the path of an IAM user or role, which not everything that names one tells.
+
+    See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+    """
+    head, slash, name = arn.partition("/")
+    return f"{head}{slash}{name.rsplit('/', 1)[-1]}" if ":iam::" in head else arn
 
 
 def standing(asked: Asked, decisions: Iterable[Decision], now: datetime) -> Standing:

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     PLAN = "plan"
     QUESTION = "approval-requested"
     DECISION = "decision"
+    VOID = "approval-void"
+    PREAUTHORIZATION = "pre-authorization"
     LOOK = "look"
     AMENDMENT = "amendment"
     INTENT = "step-intent"

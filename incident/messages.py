@@ -102,6 +102,8 @@ def question(plan: Plan, asked: Asked, ui_url: str) -> tuple[str, Blocks]:
         section(f"{slack(plan.because, 800)}\n*{slack(summary_of(plan))}*"),
         section("\n".join(lines)[:_SECTION_LIMIT] or "No step: approve to leave it so, or amend the case."),
     ]
+    if asked.begun:
+        blocks.append(section(f"*Begun already, as the policy allows:* {counted(len(asked.begun), 'step')} of containment"))
     if plan.unplanned:
         left = [f"• `{item.id}` {slack(item.what)}: {slack(item.why)}" for item in plan.unplanned[:6]]
         blocks.append(section(("*Not known, or left to people*\n" + "\n".join(left))[:_SECTION_LIMIT]))
@@ -133,6 +135,9 @@ def approval_form(plan: Plan, asked: Asked, problem: str = "") -> str:
         parts.append(f"**What happened:** {markdown(plan.because, 800)}")
     parts.append(f"**What will be done:** {markdown(summary_of(plan))}.")
     parts.append(f"Plan `{plan.short_digest}`, answer by {asked.expires_at:%Y-%m-%d %H:%M} UTC.")
+    if asked.begun:
+        begun = " ".join(f"`{step}`" for step in asked.begun[:_SHOWN_STEPS])
+        parts.append(f"**Begun already, as the policy allows before anybody is asked:** {begun}")
     parts.append(_steps_table(plan.steps))
     final = [step for step in plan.steps if step.irreversible]
     if final:

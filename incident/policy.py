@@ -67,6 +67,17 @@ class ApprovedChange(_Strict):
         return caller and self.since <= entry.record.time <= self.until and matches(entry.key.resource, self.resources)
 
 
+class Preauthorization(_Strict):
+    """Containment that may begin before anybody is asked: steps on these kinds of settings, where the finding is severe enough.
+
+    Only what containment does and what can be taken back is ever meant; see `incident.preauthorized`.
+    """
+
+    name: str = Field(min_length=1, max_length=80)
+    settings: tuple[str, ...] = Field(min_length=1)
+    severity: float = Field(default=7, ge=1, le=10)
+
+
 class Policy(_Strict):
     """What the organization allows.
 
@@ -81,6 +92,8 @@ class Policy(_Strict):
         largest_share: the share of the resources of one kind that a region had before, which one plan may change or delete; 1.0
             allows all. Counted only where the baseline has read all of the kind and there are ten or more.
         approved_changes: agreed work, by ticket: who, on what, from when until when. It is kept and named as such.
+        preauthorized: reversible containment that begins before anybody is asked. Everything else waits; no answer is no.
+        code_in_slack: whether a decision in Slack needs a one-time code `always`, or only where it is a `high-risk` one.
     """
 
     responders: tuple[Responder, ...] = ()
@@ -92,6 +105,8 @@ class Policy(_Strict):
     largest_plan: int = Field(default=500, ge=1)
     largest_share: float = Field(default=1.0, gt=0, le=1)
     approved_changes: tuple[ApprovedChange, ...] = ()
+    preauthorized: tuple[Preauthorization, ...] = ()
+    code_in_slack: Literal["always", "high-risk"] = "high-risk"
 
     def rule(self, question: Question) -> ApprovalRule:
         return self.approvals.get(question, ApprovalRule())

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
-from incident.approvals import Answer, Asked, Decision, Standing, objection, standing, struck
+from incident.approvals import Answer, Asked, Decision, Standing, fingerprint, objection, standing, struck
 from incident.ledger import Kind, Line
 from incident.plan import Phase, Plan
 from incident.policy import Policy, Question
+from incident.preauthorized import preauthorized
 from tasks.ledger import Ledger
 
 
@@ -34,6 +35,8 @@ class Approvals:
             expires_at=now + rule.question_time,
             people=rule.people,
             suspects=suspects,
+            fingerprint=fingerprint(plan),
+            begun=tuple(self._preauthorized(plan)),
         )
         line, _ = self._ledger.append(plan.incident, Kind.QUESTION, f"question:{asked.id}", asked.model_dump(mode="json"))
         return Asked.model_validate(line.body)
@@ -41,6 +44,16 @@ class Approvals:
     def find(self, incident: str, question: str) -> Asked | None:
         line = self._ledger.find(incident, f"question:{question}")
         return Asked.model_validate(line.body) if line else None
+
+    def waiting(self, incident: str) -> Asked | None:
+        """The newest question that waits for people, or nothing."""
+        every = [Asked.model_validate(line.body) for line in self._ledger.lines(incident, Kind.QUESTION)]
+        return next((asked for asked in reversed(every) if self.standing(incident, asked.id) is Standing.WAITING), None)
+
+    def plan_of(self, incident: str, asked: Asked) -> Plan | None:
+        """The plan that a question is about."""
+        lines = [line for line in self._ledger.lines(incident, Kind.PLAN) if line.body["digest"] == asked.digest]
+        return Plan.model_validate(lines[-1].body["plan"]) if lines else None
 
     def decisions(self, incident: str, question: str) -> list[Decision]:
         every = (Decision.model_validate(line.body) for line in self._ledger.lines(incident, Kind.DECISION))
@@ -76,6 +89,7 @@ class Approvals:
             surface=surface,
             answer=answer,
             digest=digest,
+            fingerprint=asked.fingerprint,
             struck=steps_struck,
             reason=reason[:1000],
             decided_at=now,
@@ -94,6 +108,8 @@ class Approvals:
             return "there is no such question; it may belong to another incident"
         if self._amended_since(incident, question):
             return "a responder added to the case since this was asked; a new plan is on its way"
+        if self._ledger.find(incident, f"void:{question}") is not None:
+            return "what the plan would change has moved since; a new plan is on its way"
         return objection(asked, person, digest, self._clock(), self._policy, self.decisions(incident, question))
 
     def standing(self, incident: str, question: str) -> Standing:
@@ -102,11 +118,36 @@ class Approvals:
             return Standing.WAITING
         if self._amended_since(incident, question):
             return Standing.AMENDED
+        if self._ledger.find(incident, f"void:{question}") is not None:
+            return Standing.MOVED
         return standing(asked, self.decisions(incident, question), self._clock())
 
     def struck(self, incident: str, question: str) -> frozenset[str]:
         asked = self.find(incident, question)
         return struck(asked, self.decisions(incident, question)) if asked else frozenset()
+
+    def void(self, plan: Plan, asked: Asked, why: list[str]) -> None:
+        """What was approved is not there any more: the approval counts for nothing from now on."""
+        body = {"question": asked.id, "plan": plan.digest, "fingerprint": asked.fingerprint, "moved": why}
+        self._ledger.append(plan.incident, Kind.VOID, f"void:{asked.id}", body)
+
+    def preauthorize(self, plan: Plan, severity: float) -> dict[str, str]:
+        """Write down which steps the policy allows before anybody is asked; the rule's name for each. Said again, it stays."""
+        allowed, now = preauthorized(plan, self._policy, severity), self._clock()
+        if not allowed:
+            return {}
+        until = now + self._policy.rule("contain").answer_time
+        body = {"plan": plan.digest, "severity": severity, "steps": allowed, "expires_at": until.isoformat()}
+        line, _ = self._ledger.append(plan.incident, Kind.PREAUTHORIZATION, f"preauthorized:{plan.short_digest}", body)
+        return dict(line.body["steps"])
+
+    def has_run_out(self, plan: Plan) -> bool:
+        """Whether the plan was approved once and no answer holds any more."""
+        lines = self._ledger.lines(plan.incident, Kind.QUESTION)
+        asked = [line.body["id"] for line in lines if line.body["digest"] == plan.digest]
+        return bool(asked) and all(
+            self.decisions(plan.incident, one) and self.standing(plan.incident, one) is Standing.EXPIRED for one in asked
+        )
 
     def permits(self, plan: Plan, step_id: str) -> str:
         """Why a step may not run now; empty when it may. Taking evidence only adds and needs no approval."""
@@ -114,13 +155,26 @@ class Approvals:
         if step.phase is Phase.EVIDENCE:
             return ""
         questions = [Asked.model_validate(line.body) for line in self._ledger.lines(plan.incident, Kind.QUESTION)]
-        for asked in (asked for asked in questions if asked.digest == plan.digest):
-            if self.standing(plan.incident, asked.id) is not Standing.APPROVED:
-                continue
-            if step_id in self.struck(plan.incident, asked.id):
-                return "an approver struck this step"
+        of_plan = [asked for asked in questions if asked.digest == plan.digest]
+        if any(step_id in self.struck(plan.incident, asked.id) for asked in of_plan):
+            return "an approver struck this step"
+        if any(self.standing(plan.incident, asked.id) is Standing.APPROVED for asked in of_plan):
+            return ""
+        if step_id in self._preauthorized(plan) and not any(self._is_off(plan.incident, asked) for asked in of_plan):
             return ""
         return f"no valid approval stands for plan {plan.short_digest}"
+
+    def _preauthorized(self, plan: Plan) -> dict[str, str]:
+        """The steps that the policy allowed and still allows, while that holds."""
+        line = self._ledger.find(plan.incident, f"preauthorized:{plan.short_digest}")
+        if line is None or line.body["plan"] != plan.digest or self._clock() >= datetime.fromisoformat(line.body["expires_at"]):
+            return {}
+        allowed = preauthorized(plan, self._policy, float(line.body["severity"]))
+        return {step: rule for step, rule in line.body["steps"].items() if allowed.get(step) == rule}
+
+    def _is_off(self, incident: str, asked: Asked) -> bool:
+        """Whether people said no to a plan, or the case went on without it."""
+        return self.standing(incident, asked.id) in (Standing.REJECTED, Standing.AMENDED, Standing.MOVED)
 
     def _question(self, incident: str, question: str) -> Line:
         line = self._ledger.find(incident, f"question:{question}")

@@ -132,6 +132,13 @@ class Executor:
         found = {step.id: self._recorded(plan, step, first=True) for step in plan.steps}
         return {step: outcome for step, outcome in found.items() if outcome is not None}
 
+    def begun(self, plan: Plan) -> frozenset[str]:
+        """The plan's steps that were begun or have ended."""
+        keys = {step.id: (self._key("intent", plan, step), self._key("outcome", plan, step)) for step in plan.steps}
+        return frozenset(
+            step for step, said in keys.items() if any(self._ledger.find(plan.incident, key) is not None for key in said)
+        )
+
     def _bring_about(self, plan: Plan, step: Step, first_time: bool) -> Outcome:
         live = observe(self._aws, family_for_kind(step.key.kind), step.key)
         if isinstance(live, Unread):

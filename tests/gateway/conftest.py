@@ -10,9 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from rich.console import Console
 from starlette.types import ASGIApp
 
+from gateway import cli
 from gateway.app import Settings, create_app
+from gateway.commands import deciding, incidents, practice, records, records_kept, responders
 from gateway.dispatcher import Start
 from gateway.runs import RunsUnavailable
 from tasks.ledger import Ledger
@@ -82,3 +85,23 @@ def open_doors(ledger: Ledger, runs: Runs, tmp_path: Path, serve: Callable[[ASGI
 @pytest.fixture
 def doors(open_doors: Open) -> httpx.Client:
     return open_doors()
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run a command; answers the exit code, what it printed and what it complained about."""
+    monkeypatch.setenv("COUNTERMAND_HOME", str(tmp_path / "home"))
+    for commands in (deciding, incidents, practice, records, records_kept, responders):
+        monkeypatch.setattr(commands, "console", Console(width=200))
+
+    def command(*arguments: object):
+        monkeypatch.setattr(sys, "argv", ["countermand", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return command

@@ -5,15 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
-import sys
 from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
-from rich.console import Console
 
-from gateway import cli
-from gateway.commands import incidents, practice, records, records_kept, responders
 from incident.ledger import INTAKE, Kind
 from tasks.hands import utc_now
 from tasks.ledger import Ledger
@@ -49,26 +45,6 @@ FINDING = {
         "service": {},
     },
 }
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run a command; answers the exit code, what it printed and what it complained about."""
-    monkeypatch.setenv("COUNTERMAND_HOME", str(tmp_path / "home"))
-    for commands in (incidents, practice, records, records_kept, responders):
-        monkeypatch.setattr(commands, "console", Console(width=200))
-
-    def command(*arguments: object):
-        monkeypatch.setattr(sys, "argv", ["countermand", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return command
 
 
 @pytest.fixture

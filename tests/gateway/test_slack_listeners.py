@@ -18,6 +18,7 @@ from starlette.routing import Mount
 from drill.slack.client import Refused
 from drill.slack.server import FakeSlack
 from gateway.slack import bolt_app, run_socket_mode, slack_app
+from gateway.slack_dialog import Described
 from gateway.slack_guard import LARGEST_BODY, OLDEST_SECONDS, Recent, SignatureGuard
 
 TEAM, CHANNEL, ALICE = "T0TEST", "C0TEST", "U0ALICE"
@@ -44,10 +45,10 @@ class Decisions:
         await asyncio.to_thread(self.may_answer.wait, 20)
         return self.says
 
-    async def describe(self, approval_id: str) -> str:
+    async def describe(self, approval_id: str) -> Described:
         if self.fails:
             raise RuntimeError("the database is away")
-        return f"*What {approval_id} would do*"
+        return Described(f"*What {approval_id} would do*")
 
 
 @dataclass
@@ -143,12 +144,12 @@ def test_the_dialog_says_what_would_happen_and_the_answer_is_confirmed_in_the_th
         {
             "team": TEAM,
             "user": ALICE,
-            "surface": "slack",
             "approval_id": "inc-1:contain-1",
             "digest": "0123456789abcdef",
             "decision": "approve",
             "reason": "because",
             "code": "123456",
+            "struck": (),
         }
     ]
     assert desk.whispered() == "Your answer counts."

@@ -11,6 +11,7 @@ const FIELDS = {
   static_select: select,
   radio_buttons: (block, part) => choices("radio", block, part),
   checkboxes: (block, part) => choices("checkbox", block, part),
+  multi_static_select: (block, part) => choices("checkbox", block, part),
 };
 
 export function modal(view, names, { submit, close, act }) {
