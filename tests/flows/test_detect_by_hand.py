@@ -15,6 +15,7 @@ from flows import detect as detect_module
 from flows.case import Case
 from flows.detect import NOTIFY, RESPOND, detect
 from gateway.intake import ingest
+from incident.actor import Actor, Credential, Link
 from incident.finding import MANUAL, Named, incident_id, parse_finding
 from incident.ledger import INTAKE, Kind
 from incident.named import named_finding
@@ -82,7 +83,10 @@ def test_the_responders_word_stands_for_it_and_is_kept(desk, ledger):
     assert opened(ledger)["by"] == BY
     assert opened(ledger)["type"] == MANUAL
     assert Case(INCIDENT).finding.named == NAMED
-    assert Case(INCIDENT).suspects() == ("arn:aws:iam::111122223333:user/mallory",)
+    held = Credential("AKIA1", "dora", "user", Link.PROVED, "how", "e-1", "111122223333")
+    ledger.append(INCIDENT, Kind.ACTOR, "actor:1", Actor(credentials={"AKIA1": held}).to_json())
+    named = ("arn:aws:iam::111122223333:user/mallory", "arn:aws:iam::111122223333:user/dora")
+    assert Case(INCIDENT).suspects(1) == named, "whom the finding names, and as whom the actor acts"
     assert "alice opened it by hand" in desk.posted["opened-by"]
     assert desk.run() == RESPOND
     assert "a group nobody knows" in text(report(ledger.lines(INCIDENT)))
