@@ -13,18 +13,16 @@ from incident import messages
 from incident.ledger import Kind
 from incident.report import Report, report
 from tasks import render
-from tasks.work import in_thread, post, unsent
+from tasks.work import in_thread, post
 
 
 @flow(name="report", persist_result=True)
 async def write_report(incident: str, look: int = 1) -> str:
-    """Write the report and say where it is; messages that Slack missed are sent again now."""
+    """Write the report and say where it is."""
     case = Case(incident)
     written = report(case.hands.ledger.lines(incident))
     await in_thread(_write, case, written)
     await show_report(incident, render.text(written))
-    for key, text, blocks in unsent(incident):
-        await post(incident, key, text, blocks)
     url = f"{case.hands.config.gateway.public_url}/incidents/{incident}/report"
     case.hands.ledger.append(incident, Kind.REPORT, f"report:{look}", {"status": written.status, "url": url})
     await post(incident, f"report-{look}", *messages.progress(f"Report: {written.status}. {url}"))

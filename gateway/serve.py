@@ -9,15 +9,19 @@ from gateway.clicks import SlackDecisions
 from gateway.reviver import Reviver
 from gateway.runs import Runs
 from gateway.slack import bolt_app, run_socket_mode, slack_app
+from gateway.slack_outbox import SlackOutbox
 from gateway.waker import Waker
 from tasks.config import Config
 from tasks.hands import wire
+from tasks.ledger import Turn
+from tasks.outbox import Sender
+from tasks.slack import SlackWorkspace
 
 
 def build_app(config: Config) -> Starlette:
     """The ASGI application with every door that the configuration opens.
 
-    Slack comes in over Socket Mode where there is an app token and no signing secret, and over HTTP where there is one.
+    Slack comes in over Socket Mode or over HTTP, as the configuration says; the listeners are the same.
     """
     hands = wire(config)
     runs = Runs(hands.ledger)
@@ -30,7 +34,10 @@ def build_app(config: Config) -> Starlette:
     decisions = SlackDecisions(hands.policy, hands.approvals, hands.roster, waker)
     options = {"signing_secret": signing_secret, "bot_token": token, "team": config.slack.team, "base_url": config.slack.base_url}
     beside: list[Beside] = [waker.run, Reviver(hands.ledger, runs, hands.clock).run]
-    if token and app_token and not signing_secret:
+    if config.slack.posts:
+        sender = Sender(hands.ledger, SlackWorkspace(token, config.slack.base_url), hands.policy, config, hands.clock)
+        beside.append(SlackOutbox(hands.ledger, sender, Turn(config.ledger, "slack")).run)
+    if token and app_token and config.slack.mode == "socket":
         beside.append(lambda: run_socket_mode(bolt_app(decisions, **options), app_token))
-    door = slack_app(decisions, **options) if token and signing_secret else None
+    door = slack_app(decisions, **options) if token and config.slack.mode == "http" else None
     return create_app(settings, hands.ledger, runs.start, slack=door, beside=beside)

@@ -121,12 +121,17 @@ class Finding:
     @property
     def severity_word(self) -> str:
         """GuardDuty's own levels: low under 4, medium under 7, high under 9, critical from 9; unknown where none is given."""
-        if self.severity <= 0:
-            return "unknown"
-        for limit, word in ((4, "low"), (7, "medium"), (9, "high")):
-            if self.severity < limit:
-                return word
-        return "critical"
+        return severity_word(self.severity)
+
+
+def severity_word(severity: float) -> str:
+    """GuardDuty's word for a severity; see `Finding.severity_word`."""
+    if severity <= 0:
+        return "unknown"
+    for limit, word in ((4, "low"), (7, "medium"), (9, "high")):
+        if severity < limit:
+            return word
+    return "critical"
 
 
 def incident_id(finding: Finding) -> str:

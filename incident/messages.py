@@ -64,14 +64,15 @@ def context(text: str) -> dict[str, Any]:
 
 def opened(incident: str, type_: str, title: str, severity: str, account: str, region: str) -> tuple[str, Blocks]:
     """The first message of an incident's thread: its text for notifications, and its blocks."""
-    text = f"Incident {incident}: {plain(type_)} ({severity}) in account {account}, {region}"
+    text = f"Incident {incident}: {slack(type_)} ({slack(severity)}) in account {slack(account)}, {slack(region)}"
     where = f"*Account* {slack(account)}  *Region* {slack(region)}  *Severity* {slack(severity)}"
     return text, [header(f"{incident} · {type_}"), section(slack(title, 500)), section(where)]
 
 
 def progress(text: str) -> tuple[str, Blocks]:
-    """One line in the thread."""
-    return plain(text, 500), [section(slack(text, 2000))]
+    """A message in the thread, line by line. Its text is mrkdwn too: it is what is shown where blocks are not."""
+    lines = [slack(line, 600) for line in text.splitlines()]
+    return slack(text, 500), [section("\n".join(lines)[:_SECTION_LIMIT])]
 
 
 def summary_of(plan: Plan) -> str:
@@ -92,7 +93,10 @@ def summary_of(plan: Plan) -> str:
 
 def question(plan: Plan, asked: Asked, ui_url: str) -> tuple[str, Blocks]:
     """The message that asks for a decision, with the two buttons."""
-    text = f"{plan.incident}: {plan.title} needs a decision: {summary_of(plan)}"
+    text = (
+        f"{plan.incident}: {slack(plan.title)} needs a decision: {slack(summary_of(plan))}. "
+        f"Answer here, with `/incident approve {plan.incident}`, or in Prefect: {ui_url}"
+    )
     value = f'{{"approval":"{plan.incident}:{asked.id}","digest":"{plan.digest}"}}'
     lines = [f"• {slack(step.title)}{' *(cannot be taken back)*' if step.irreversible else ''}" for step in plan.steps[:12]]
     if len(plan.steps) > 12:

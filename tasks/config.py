@@ -153,16 +153,43 @@ class SnapshotsConfig(BaseModel):
 
 
 class SlackConfig(BaseModel):
-    """The Slack app. Without a bot token no message is sent."""
+    """The Slack app. Without a bot token no message is sent.
+
+    Attributes:
+        mode: how clicks and commands come in: `socket` (Socket Mode) needs `app_token` and no door to the outside; `http` needs
+            `signing_secret`, and the gateway's `/slack/events` reachable for Slack.
+        place: `thread` keeps each incident in one thread of `channel`; `channel` opens a private channel for each.
+        channel: the channel's id.
+        team: the workspace's id; people of other workspaces are refused.
+        base_url: Slack's Web API; another one only for the practice Slack.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
+    mode: Literal["socket", "http"] = "socket"
+    place: Literal["thread", "channel"] = "thread"
     bot_token: SecretStr = SecretStr("")
     app_token: SecretStr = SecretStr("")
     signing_secret: SecretStr = SecretStr("")
     channel: str = ""
     team: str = ""
     base_url: str = "https://slack.com/api/"
+
+    @model_validator(mode="after")
+    def _has_what_its_mode_needs(self) -> SlackConfig:
+        signing, app = self.signing_secret.get_secret_value(), self.app_token.get_secret_value()
+        if self.mode == "http" and not signing:
+            raise ValueError("mode http needs signing_secret; add it, or set mode to socket")
+        if self.mode == "socket" and signing and not app:
+            raise ValueError("signing_secret goes with mode http; set mode to http, or give app_token for Socket Mode")
+        if self.bot_token.get_secret_value() and self.place == "thread" and not self.channel:
+            raise ValueError("place thread needs channel; name the channel's id, or set place to channel")
+        return self
+
+    @property
+    def posts(self) -> bool:
+        """Whether messages are sent to Slack."""
+        return bool(self.bot_token.get_secret_value())
 
 
 class GatewayConfig(BaseModel):

@@ -21,7 +21,6 @@ from tasks.guarding import Guarding
 from tasks.ledger import Ledger
 from tasks.opening import Opening
 from tasks.roster import Roster
-from tasks.slack import SlackChannel
 from tasks.trail_files import TrailFiles
 from tasks.trail_lake import TrailLake
 
@@ -49,7 +48,6 @@ class Hands:
     roster: Roster
     amending: Amending
     opening: Opening
-    slack: SlackChannel | None
 
 
 def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda name: None) -> Hands:
@@ -79,7 +77,6 @@ def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda nam
         roster=roster,
         amending=Amending(ledger, roster, policy, evidence, clock),
         opening=Opening(ledger, roster, policy, config.aws.accounts, clock),
-        slack=_slack(config),
     )
 
 
@@ -114,10 +111,3 @@ def evidence_store(config: Config, aws: Aws, ledger: Ledger, clock: Clock = utc_
     """The store in the place that the configuration names."""
     stored = config.evidence_store
     return EvidenceStore(Bucket(aws, stored, clock) if stored.kind == "s3" else config.evidence, ledger)
-
-
-def _slack(config: Config) -> SlackChannel | None:
-    token = config.slack.bot_token.get_secret_value()
-    if not token or not config.slack.channel:
-        return None
-    return SlackChannel(token=token, channel=config.slack.channel, base_url=config.slack.base_url)

@@ -30,7 +30,6 @@ from tasks.cloudtrail import Answered, Lookup, distinct
 from tasks.executor import Outcome
 from tasks.hands import hands
 from tasks.isolation import surroundings_of
-from tasks.slack import SlackUnavailable
 from tasks.volatile import Collector
 
 _T = TypeVar("_T")
@@ -208,36 +207,11 @@ async def sweep(scope: Scope, at: datetime) -> Swept:
     return swept
 
 
-@task(name="post to Slack", persist_result=False)
-async def post(incident: str, key: str, text: str, blocks: list[dict[str, Any]]) -> str:
-    """Post a message once into the incident's thread; the response goes on when Slack is down, and the ledger says so."""
-    return await in_thread(_post, incident, key, text, blocks)
-
-
-def _post(incident: str, key: str, text: str, blocks: list[dict[str, Any]]) -> str:
-    ledger, slack = hands().ledger, hands().slack
-    ledger.append(incident, Kind.MESSAGE, f"message:{key}", {"key": key, "text": text, "blocks": blocks})
-    sent = ledger.find(incident, f"sent:{key}")
-    if sent is not None:
-        return str(sent.body["ts"])
-    if slack is None:
-        return ""
-    thread = ledger.find(incident, "sent:opened")
-    try:
-        ts = slack.post(f"{incident}:{key}", text, blocks, str(thread.body["ts"]) if thread else None)
-    except SlackUnavailable as error:
-        ledger.append(incident, Kind.NOTE, f"slack-failed:{key}:{hands().clock().isoformat()}", {"why": str(error)})
-        return ""
-    ledger.append(incident, Kind.MESSAGE, f"sent:{key}", {"key": key, "ts": ts})
-    return ts
-
-
-def unsent(incident: str) -> list[tuple[str, str, list[dict[str, Any]]]]:
-    """Messages that were written to the ledger and have not reached Slack, in their order."""
-    lines = hands().ledger.lines(incident, Kind.MESSAGE)
-    sent = {str(line.body["key"]) for line in lines if line.key.startswith("sent:")}
-    written = (line.body for line in lines if line.key.startswith("message:"))
-    return [(body["key"], body["text"], body["blocks"]) for body in written if body["key"] not in sent]
+@task(name="tell people", persist_result=False)
+async def post(incident: str, key: str, text: str, blocks: list[dict[str, Any]]) -> None:
+    """Put a message into the incident's outbox, once. The gateway sends it: the response never waits for Slack."""
+    body = {"key": key, "text": text, "blocks": blocks}
+    await in_thread(hands().ledger.append, incident, Kind.MESSAGE, f"message:{key}", body)
 
 
 def by_region(keys: Iterable[SettingKey]) -> list[list[SettingKey]]:

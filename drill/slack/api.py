@@ -26,7 +26,7 @@ class Tokens:
 
 @dataclass
 class Api:
-    """Answers `/api/<method>`; `calls` counts by method what arrived."""
+    """Answers `/api/<method>`; `calls` counts by method what arrived. `scopes` are the bot token's; none named means all."""
 
     workspace: Workspace
     views: Views
@@ -34,6 +34,7 @@ class Api:
     tokens: Tokens
     faults: Faults
     limit: RateLimit | None
+    scopes: frozenset[str] | None = None
     calls: dict[str, int] = field(default_factory=dict)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -57,7 +58,8 @@ class Api:
             raise SlackError("unknown_method")
         given = await arguments_of(request)
         self._check_token(method, request, given)
-        wait = self._must_wait(method, given)
+        self._check_scope(method, given)
+        wait = self._must_wait(name, method, given)
         if wait:
             return _rate_limited(wait)
         call = Call(self.workspace, self.views, given, lambda: self.sockets.new_address(request.host))
@@ -77,10 +79,30 @@ class Api:
         if not _same(token, expected):
             raise SlackError("invalid_auth")
 
-    def _must_wait(self, method: Method, given: Arguments) -> int:
-        if self.limit is None or not method.per_channel:
+    def _check_scope(self, method: Method, given: Arguments) -> None:
+        """Refuse a bot token without the scope that a method needs for the conversation that it is about."""
+        if self.scopes is None or not method.scope or method.for_app:
+            return
+        needed = scope_for(method.scope, given, self.workspace)
+        if needed not in self.scopes:
+            raise SlackError("missing_scope", needed=needed, provided=",".join(sorted(self.scopes)))
+
+    def _must_wait(self, name: str, method: Method, given: Arguments) -> int:
+        if self.limit is None:
             return 0
-        return self.limit.wait_for(given.text("channel"))
+        if method.per_channel:
+            return self.limit.wait_for(given.text("channel"))
+        return self.limit.wait_for(name, method.tier / 60, method.tier) if method.tier else 0
+
+
+def scope_for(scope: str, given: Arguments, workspace: Workspace) -> str:
+    """A scope's name, where it depends on what kind of channel a call is about or makes."""
+    channel = workspace.channels.get(given.text("channel"))
+    new = "groups" if given.flag("is_private") else "channels"
+    types = "groups" if "private_channel" in given.text("types") else "channels"
+    # Slack calls the scope to write public channels `channels:manage`.
+    named = scope.format(kind=channel.scopes_of if channel else "channels", new=new, types=types)
+    return "channels:manage" if named == "channels:write" else named
 
 
 def _same(given: str, secret: str) -> bool:

@@ -50,6 +50,12 @@ class SlackControl:
     def say(self, user: str, channel: str, text: str, thread_ts: str = "") -> dict[str, Any]:
         return self._post("say", {"user": user, "channel": channel, "text": text, "thread_ts": thread_ts})
 
+    def remove(self, channel: str, ts: str) -> None:
+        self._post("remove", {"channel": channel, "ts": ts})
+
+    def archive(self, channel: str, *, undo: bool = False) -> None:
+        self._post("archive", {"channel": channel, "undo": undo})
+
     def fault(self, kind: str, method: str = "*", **more: int) -> None:
         self._post("fault", {"kind": kind, "method": method, **more})
 

@@ -24,7 +24,7 @@ class Control:
 
     def routes(self) -> list[web.RouteDef]:
         gets = (self.messages, self.views, self.state, self.calls)
-        posts = (self.click, self.submit, self.close, self.command, self.say, self.fault, self.forge)
+        posts = (self.click, self.submit, self.close, self.command, self.say, self.remove, self.archive, self.fault, self.forge)
         return [
             *(web.get(f"/control/{answer.__name__}", answer) for answer in gets),
             *(web.post(f"/control/{act.__name__}", _safely(act)) for act in posts),
@@ -84,6 +84,18 @@ class Control:
         place, person = self._workspace.channel(channel), self._workspace.person(user)
         return {"message": self._workspace.say(place, person, text, str(wanted.get("thread_ts") or ""))}
 
+    async def remove(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """`{channel, ts}`: delete a message, as an administrator of the workspace may."""
+        channel, ts = _needed(wanted, "channel", "ts")
+        self._workspace.remove(channel, self._workspace.message(channel, ts))
+        return {"removed": True}
+
+    async def archive(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """`{channel, undo?}`: archive a channel, or bring it back."""
+        (channel,) = _needed(wanted, "channel")
+        self._workspace.channel(channel).archived = not wanted.get("undo")
+        return {"archived": self._workspace.channel(channel).archived}
+
     async def fault(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """`{kind, method?, times?, status?, retry_after?}`; see `drill.slack.faults.Fault`."""
         return {"fault": asdict(self._api.faults.order(wanted))}
@@ -100,11 +112,14 @@ class Control:
     def _seen_by(self, user: str) -> dict[str, Any]:
         workspace, views = self._workspace, self._hands.views
         person = workspace.people.get(user)
-        channels = [{"id": c.id, "name": c.name, "pinned": c.pinned} for c in workspace.channels.values()]
-        messages = [{**m, "channel": c} for (c, _), m in workspace.messages.items()]
+        places = [c for c in workspace.channels.values() if not c.private or c.holds(user)]
+        channels = [{**c.as_conversation(), "pinned": c.pinned, "topic": c.topic} for c in places]
+        seen = {c.id for c in places}
+        messages = [{**m, "channel": c} for (c, _), m in workspace.messages.items() if c in seen]
         whispers = [w for w in workspace.whispers if w["for"] == user]
         return {
             "team": workspace.team,
+            "commands": sorted(self._hands.commands or ()),
             "channels": channels,
             "people": [_shown(p.as_user(workspace.team), p.title) for p in workspace.people.values()],
             "messages": sorted([*messages, *whispers], key=lambda m: m["ts"]),

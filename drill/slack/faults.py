@@ -84,19 +84,22 @@ class Faults:
 
 
 class RateLimit:
-    """One message a second into a channel, with a burst of five. https://docs.slack.dev/apis/web-api/rate-limits"""
+    """One message a second into a channel, with a burst of five; other methods by their tier, so many a minute for the workspace.
+
+    https://docs.slack.dev/apis/web-api/rate-limits
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}
 
-    def wait_for(self, channel: str) -> int:
-        """Take one message's allowance; the whole seconds to wait when there is none, 0 when it may go."""
+    def wait_for(self, what: str, per_second: float = _PER_SECOND, burst: float = _BURST) -> int:
+        """Take the allowance of one message or call; the whole seconds to wait when there is none, 0 when it may go."""
         now = self._clock()
-        allowance, last = self._buckets.get(channel, (_BURST, now))
-        allowance = min(_BURST, allowance + max(0.0, now - last) * _PER_SECOND)
+        allowance, last = self._buckets.get(what, (burst, now))
+        allowance = min(burst, allowance + max(0.0, now - last) * per_second)
         if allowance < 1.0:
-            self._buckets[channel] = (allowance, now)
-            return max(1, math.ceil((1.0 - allowance) / _PER_SECOND))
-        self._buckets[channel] = (allowance - 1.0, now)
+            self._buckets[what] = (allowance, now)
+            return max(1, math.ceil((1.0 - allowance) / per_second))
+        self._buckets[what] = (allowance - 1.0, now)
         return 0

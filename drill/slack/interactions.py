@@ -18,13 +18,14 @@ from drill.slack.workspace import Message, Workspace
 
 @dataclass
 class Interactions:
-    """The hands of everybody in the workspace. `base_url` is where response URLs point."""
+    """The hands of everybody in the workspace. `base_url` is where response URLs point; `commands` are those of the app."""
 
     workspace: Workspace
     views: Views
     hooks: Hooks
     courier: Courier
     base_url: str = ""
+    commands: frozenset[str] | None = None
 
     async def click(self, user: str, channel: str, ts: str, action_id: str, *, value: str = "", block_id: str = "") -> Receipt:
         """Use a button or a menu in a message.
@@ -68,6 +69,8 @@ class Interactions:
         """
         if not command.startswith("/") or len(command) < 2:
             raise CannotDo("a command begins with a slash")
+        if self.commands is not None and command not in self.commands:
+            raise CannotDo(f"{command} is not a valid command")
         person, place = self.workspace.person(user), self.workspace.channel(channel)
         payload = payloads.slash_command(
             person,

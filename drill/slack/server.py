@@ -52,7 +52,9 @@ class FakeSlack:
         channels: ids, or `ID:name`; the bot is in all of them. A `Channel` may say otherwise.
         users: people as objects (`id`, `name`, and `team_id`, `real_name`, `email`, `title`, `guest`, `deleted`); default some.
         team: the workspace's id.
-        rate_limit: whether messages into one channel are limited.
+        rate_limit: whether messages into one channel, and calls of each method, are limited.
+        scopes: what the bot's token may do; none named means everything.
+        commands: the slash commands that the app has; none named means any.
         clock: the time that timestamps, triggers and limits go by.
     """
 
@@ -67,6 +69,8 @@ class FakeSlack:
         users: Iterable[Mapping[str, Any] | Person] | None = None,
         team: str = DEFAULT_TEAM,
         rate_limit: bool = True,
+        scopes: Iterable[str] | None = None,
+        commands: Iterable[str] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         clock: Clock = time.time,
@@ -76,9 +80,18 @@ class FakeSlack:
         self.workspace = Workspace(team, places, people_from(users, team), clock)
         self.sockets, views, hooks = Sockets(), Views(self.workspace), Hooks(self.workspace)
         self.courier = Courier(signing_secret, request_url, self.sockets, clock)
-        self.hands = Interactions(self.workspace, views, hooks, self.courier)
+        known = None if commands is None else frozenset(commands)
+        self.hands = Interactions(self.workspace, views, hooks, self.courier, commands=known)
         limit = RateLimit(clock) if rate_limit else None
-        self.api = Api(self.workspace, views, self.sockets, Tokens(bot_token, app_token), Faults(), limit)
+        self.api = Api(
+            self.workspace,
+            views,
+            self.sockets,
+            Tokens(bot_token, app_token),
+            Faults(),
+            limit,
+            None if scopes is None else frozenset(scopes),
+        )
         self._hooks, self._host, self._port = hooks, host, port
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,12 +23,42 @@ _MICROSECONDS = 1_000_000
 
 @dataclass(slots=True)
 class Channel:
-    """A channel; `joined` says whether the bot is in it."""
+    """A channel; `joined` says whether the bot is in it, `members` who else is; none named means everybody in the workspace."""
 
     id: str
     name: str
     joined: bool = True
     pinned: list[str] = field(default_factory=list)
+    private: bool = False
+    archived: bool = False
+    creator: str = ""
+    topic: str = ""
+    members: set[str] | None = None
+
+    @property
+    def scopes_of(self) -> str:
+        """What stands before the colon in the scopes for channels of this kind."""
+        return "groups" if self.private else "channels"
+
+    def holds(self, user: str) -> bool:
+        """Whether somebody is in it."""
+        return self.members is None or user in self.members
+
+    def as_conversation(self) -> dict[str, Any]:
+        """The conversation object."""
+        topic = {"value": self.topic, "creator": self.creator, "last_set": 0}
+        return {
+            "id": self.id,
+            "name": self.name,
+            "name_normalized": self.name,
+            "is_channel": not self.private,
+            "is_group": self.private,
+            "is_private": self.private,
+            "is_archived": self.archived,
+            "is_member": self.joined,
+            "creator": self.creator,
+            "topic": topic,
+        }
 
     @classmethod
     def named(cls, text: str) -> Channel:
@@ -93,8 +124,32 @@ class Workspace:
         """
         channel = self.channel(name)
         if not channel.joined:
-            raise SlackError("not_in_channel")
+            raise SlackError("channel_not_found" if channel.private else "not_in_channel")
         return channel
+
+    def writable(self, name: str) -> Channel:
+        """A channel that the bot may write in.
+
+        Raises:
+            SlackError: as `joined`, or it is archived.
+        """
+        channel = self.joined(name)
+        if channel.archived:
+            raise SlackError("is_archived")
+        return channel
+
+    def create(self, name: str, *, private: bool) -> Channel:
+        """A new channel that the bot made, and in which it is alone.
+
+        Raises:
+            SlackError: the name is taken, also by a channel that the bot cannot see.
+        """
+        if any(channel.name == name for channel in self.channels.values()):
+            raise SlackError("name_taken")
+        id_ = f"C0{secrets.token_hex(5).upper()}"
+        self.channels[id_] = Channel(id_, name, private=private, creator=BOT_USER, members=set())
+        self.touch()
+        return self.channels[id_]
 
     def message(self, channel: str, ts: str) -> Message:
         """
@@ -106,8 +161,12 @@ class Workspace:
         except KeyError:
             raise SlackError("message_not_found") from None
 
-    def post(self, channel: Channel, content: Message, thread_ts: str = "", sent_id: str = "") -> Message:
+    def post(
+        self, channel: Channel, content: Message, thread_ts: str = "", sent_id: str = "", *, broadcast: bool = False
+    ) -> Message:
         """Add a message of the bot's. A `client_msg_id` that was used before returns the message that it made.
+
+        A reply that is broadcast shows in the channel too.
 
         Raises:
             SlackError: there is no such thread.
@@ -115,6 +174,8 @@ class Workspace:
         if sent_id and (channel.id, sent_id) in self._sent_ids:
             return self.message(channel.id, self._sent_ids[(channel.id, sent_id)])
         message = {**_bot_says(self.team), **content}
+        if broadcast and thread_ts:
+            message["subtype"] = "thread_broadcast"
         if sent_id:
             message["client_msg_id"] = sent_id
         self._add(channel, message, thread_ts)
@@ -149,15 +210,18 @@ class Workspace:
         self.touch()
 
     def remove(self, channel: str, message: Message) -> None:
-        """Delete a message or a whisper."""
+        """Delete a message or a whisper; a pin goes with it."""
         self.messages.pop((channel, message["ts"]), None)
+        if channel in self.channels and message["ts"] in self.channels[channel].pinned:
+            self.channels[channel].pinned.remove(message["ts"])
         self.whispers = [whisper for whisper in self.whispers if whisper is not message]
         self.touch()
 
     def roots(self, channel: str) -> list[Message]:
         """What a channel shows outside threads, newest first."""
         found = (m for (c, _), m in self.messages.items() if c == channel)
-        return sorted((m for m in found if m.get("thread_ts", m["ts"]) == m["ts"]), key=_moment, reverse=True)
+        shown = (m for m in found if m.get("thread_ts", m["ts"]) == m["ts"] or m.get("subtype") == "thread_broadcast")
+        return sorted(shown, key=_moment, reverse=True)
 
     def thread(self, channel: str, ts: str) -> list[Message]:
         """A message and its replies, oldest first; a reply's timestamp finds its thread too.

@@ -110,6 +110,11 @@ class Ledger:
         with self._reading() as connection:
             return [str(name) for (name,) in connection.execute(query)]
 
+    def heads(self) -> dict[str, int]:
+        """How many lines each chain has."""
+        with self._reading() as connection:
+            return {str(name): int(position) for name, position in connection.execute(select(heads.c.incident, heads.c.position))}
+
     def head(self, incident: str) -> tuple[int, str]:
         """The last position and hash that the store remembers apart from the lines; (0, genesis) for no chain."""
         with self._reading() as connection:

@@ -118,11 +118,14 @@ def test_somebody_elses_message_with_our_key_keeps_ours_from_nobody(slack, chann
     assert texts(slack) == ["nothing", "decide"]
 
 
-def test_a_rate_limit_is_waited_out(slack, channel):
-    fault(slack, method="chat.postMessage", kind="429", retry_after=1)
+def test_a_rate_limit_is_told_with_its_wait_and_nothing_is_sent_meanwhile(slack, channel):
+    fault(slack, method="chat.postMessage", kind="429", retry_after=7)
+    with pytest.raises(SlackUnavailable, match="429") as told:
+        channel.post("inc-1:a", *progress("contained"))
+    assert (told.value.retry_after, told.value.code) == (7, "")
+    assert slack.control.calls()["chat.postMessage"] == 1
     channel.post("inc-1:a", *progress("contained"))
     assert texts(slack) == ["contained"]
-    assert slack.control.calls()["chat.postMessage"] == 2
 
 
 def test_an_update_takes_the_buttons_away(slack, channel):
@@ -135,9 +138,20 @@ def test_an_update_takes_the_buttons_away(slack, channel):
     assert channel.post("inc-1:a", *progress("decided")) == ts
 
 
-def test_a_message_that_slack_refuses_says_why(slack, channel):
-    with pytest.raises(SlackUnavailable, match="invalid_blocks"):
-        channel.post("inc-1:a", "hello", [{"type": "blink"}])
+def test_a_message_whose_blocks_slack_refuses_arrives_as_text(slack, channel):
+    ts = channel.post("inc-1:a", "hello", [{"type": "blink"}])
+    (message,) = slack.control.messages()
+    assert (message["text"], message.get("blocks")) == ("hello", None)
+    assert channel.post("inc-1:a", "hello", [{"type": "blink"}]) == ts
+    channel.update(ts, "bye", [{"type": "blink"}])
+    assert texts(slack) == ["bye"]
+
+
+def test_a_message_that_slack_refuses_says_why(slack):
+    elsewhere = SlackChannel("xoxb-test", "C0NOWHERE", f"{slack.url}/api/")
+    with pytest.raises(SlackUnavailable, match="channel_not_found") as refused:
+        elsewhere.post("inc-1:a", *progress("contained"), look=False)
+    assert refused.value.code == "channel_not_found"
 
 
 def test_a_wrong_token_says_so_without_showing_it(slack):

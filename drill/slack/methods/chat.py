@@ -1,4 +1,4 @@
-"""Messages: post, update, whisper, pin."""
+"""Messages: post, update, whisper."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from drill.slack.arguments import Arguments
 from drill.slack.blocks import check_message
 from drill.slack.errors import SlackError
-from drill.slack.methods.registry import Answer, Call, method
+from drill.slack.methods.registry import TIER_3, TIER_4, Answer, Call, method
 from drill.slack.workspace import BOT_USER, Message
 
 _LONGEST_POST = 40_000
@@ -17,22 +17,23 @@ _LARGEST_METADATA = 8_000
 """Characters as JSON. Slack does not document where `metadata_too_large` begins; this is on the careful side."""
 
 
-@method("chat.postMessage", per_channel=True)
+@method("chat.postMessage", scope="chat:write", per_channel=True)
 def post_message(call: Call) -> Answer:
     """Post; a text over 40,000 characters is cut, as Slack does."""
-    channel = call.workspace.joined(call.given.needed("channel"))
+    channel = call.workspace.writable(call.given.needed("channel"))
     content = _content(call.given)
     content["text"] = content["text"][:_LONGEST_POST]
     if "metadata" in call.given:
         content["metadata"] = _metadata(call.given)
-    message = call.workspace.post(channel, content, call.given.text("thread_ts"), call.given.text("client_msg_id"))
+    thread, sent_id = call.given.text("thread_ts"), call.given.text("client_msg_id")
+    message = call.workspace.post(channel, content, thread, sent_id, broadcast=call.given.flag("reply_broadcast"))
     return {"channel": channel.id, "ts": message["ts"], "message": message}
 
 
-@method("chat.update")
+@method("chat.update", scope="chat:write", tier=TIER_3)
 def update(call: Call) -> Answer:
     """Replace a message of the bot's. Without `blocks` it keeps those that it has; an empty list removes them."""
-    channel = call.workspace.joined(call.given.needed("channel"))
+    channel = call.workspace.writable(call.given.needed("channel"))
     message = call.workspace.message(channel.id, call.given.needed("ts"))
     if message["user"] != BOT_USER:
         raise SlackError("cant_update_message")
@@ -45,31 +46,15 @@ def update(call: Call) -> Answer:
     return {"channel": channel.id, "ts": message["ts"], "text": message["text"], "message": message}
 
 
-@method("chat.postEphemeral")
+@method("chat.postEphemeral", scope="chat:write", tier=TIER_4)
 def post_ephemeral(call: Call) -> Answer:
     """Whisper to one person."""
-    channel = call.workspace.joined(call.given.needed("channel"))
+    channel = call.workspace.writable(call.given.needed("channel"))
     user = call.given.needed("user")
-    if user not in call.workspace.people:
+    if user not in call.workspace.people or not channel.holds(user):
         raise SlackError("user_not_in_channel")
     message = call.workspace.whisper(channel, user, _content(call.given), call.given.text("thread_ts"))
     return {"message_ts": message["ts"]}
-
-
-@method("pins.add")
-def pin(call: Call) -> Answer:
-    """Pin a message to its channel."""
-    channel = call.workspace.joined(call.given.needed("channel"))
-    ts = call.given.text("timestamp")
-    if not ts:
-        raise SlackError("no_item_specified")
-    message = call.workspace.message(channel.id, ts)
-    if ts in channel.pinned:
-        raise SlackError("already_pinned")
-    channel.pinned.append(ts)
-    message["pinned_to"] = [channel.id]
-    call.workspace.touch()
-    return {}
 
 
 def _content(given: Arguments) -> Message:

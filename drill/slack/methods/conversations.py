@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from typing import Any
 
 from drill.slack.arguments import Arguments
 from drill.slack.errors import SlackError
-from drill.slack.methods.registry import Answer, Call, method
+from drill.slack.methods.registry import TIER_3, Answer, Call, method
 from drill.slack.workspace import Message
 
 _MOST_IN_PAGE = 999
 
 
-@method("conversations.history")
+@method("conversations.history", scope="{kind}:history", tier=TIER_3)
 def history(call: Call) -> Answer:
     """What stands outside threads, newest first."""
     channel = call.workspace.joined(call.given.needed("channel"))
@@ -22,7 +23,7 @@ def history(call: Call) -> Answer:
     return {**answer, "pin_count": len(channel.pinned)}
 
 
-@method("conversations.replies")
+@method("conversations.replies", scope="{kind}:history", tier=TIER_3)
 def replies(call: Call) -> Answer:
     """A thread, its first message included, oldest first."""
     channel = call.workspace.joined(call.given.needed("channel"))
@@ -41,15 +42,19 @@ def _is_between(message: Message, given: Arguments) -> bool:
     return oldest < ts < latest or (inclusive and ts in (oldest, latest))
 
 
-def _page(messages: Sequence[Message], given: Arguments, default: int) -> Answer:
+def page_of(rows: Sequence[Any], given: Arguments, default: int) -> tuple[Sequence[Any], Answer]:
+    """The rows of the page that a call asks for, and what its answer says about the next one."""
     start = _start(given.text("cursor"))
     size = given.number("limit", default, _MOST_IN_PAGE)
-    shown = messages[start : start + size]
-    has_more = start + size < len(messages)
-    answer: Answer = {"messages": [_seen(m, whole=given.flag("include_all_metadata")) for m in shown], "has_more": has_more}
-    if has_more:
-        answer["response_metadata"] = {"next_cursor": base64.b64encode(f"next:{start + size}".encode()).decode()}
-    return answer
+    has_more = start + size < len(rows)
+    cursor = base64.b64encode(f"next:{start + size}".encode()).decode() if has_more else ""
+    return rows[start : start + size], {"response_metadata": {"next_cursor": cursor}} if has_more else {}
+
+
+def _page(messages: Sequence[Message], given: Arguments, default: int) -> Answer:
+    shown, more = page_of(messages, given, default)
+    seen = [_seen(message, whole=given.flag("include_all_metadata")) for message in shown]
+    return {"messages": seen, "has_more": bool(more), **more}
 
 
 def _start(cursor: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drill.slack.errors import SlackError
-from drill.slack.methods.registry import Answer, Call, method
+from drill.slack.methods.registry import TIER_3, TIER_4, Answer, Call, method
 from drill.slack.people import Person
 from drill.slack.workspace import BOT_ID, BOT_NAME, BOT_USER
 
@@ -22,7 +22,7 @@ def auth_test(call: Call) -> Answer:
     }
 
 
-@method("users.info")
+@method("users.info", scope="users:read", tier=TIER_4)
 def info(call: Call) -> Answer:
     """One user; people of other workspaces in a shared channel too."""
     person = call.workspace.people.get(call.given.needed("user"))
@@ -31,7 +31,7 @@ def info(call: Call) -> Answer:
     return {"user": person.as_user(call.workspace.team)}
 
 
-@method("users.lookupByEmail")
+@method("users.lookupByEmail", scope="users:read.email", tier=TIER_3)
 def lookup_by_email(call: Call) -> Answer:
     """One member of the workspace, by mail address."""
     email = call.given.needed("email").lower()

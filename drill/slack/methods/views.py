@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from drill.slack.blocks import check_view
 from drill.slack.errors import SlackError
-from drill.slack.methods.registry import Answer, Call, method
+from drill.slack.methods.registry import TIER_4, Answer, Call, method
 from drill.slack.views import View
 
 
-@method("views.open")
+@method("views.open", tier=TIER_4)
 def open_view(call: Call) -> Answer:
     """Open a modal for whoever made the trigger."""
     view = _view(call)
     return {"view": call.views.open(call.given.needed("trigger_id"), view)}
 
 
-@method("views.push")
+@method("views.push", tier=TIER_4)
 def push_view(call: Call) -> Answer:
     """Open a modal on top of another."""
     view = _view(call)
     return {"view": call.views.push(call.given.needed("trigger_id"), view)}
 
 
-@method("views.update")
+@method("views.update", tier=TIER_4)
 def update_view(call: Call) -> Answer:
     """Replace an open modal's content."""
     view_id, external_id = call.given.text("view_id"), call.given.text("external_id")
