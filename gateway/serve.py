@@ -9,6 +9,7 @@ from gateway.clicks import SlackDecisions
 from gateway.reviver import Reviver
 from gateway.runs import Runs
 from gateway.slack import bolt_app, run_socket_mode, slack_app
+from gateway.slack_commands import SlackCommands
 from gateway.slack_outbox import SlackOutbox
 from gateway.waker import Waker
 from tasks.config import Config
@@ -32,12 +33,13 @@ def build_app(config: Config) -> Starlette:
         secret.get_secret_value() for secret in (config.slack.bot_token, config.slack.signing_secret, config.slack.app_token)
     )
     decisions = SlackDecisions(hands.policy, hands.approvals, hands.roster, waker)
+    commands = SlackCommands(hands.ledger, hands.policy, hands.approvals, config, hands.clock)
     options = {"signing_secret": signing_secret, "bot_token": token, "team": config.slack.team, "base_url": config.slack.base_url}
     beside: list[Beside] = [waker.run, Reviver(hands.ledger, runs, hands.clock).run]
     if config.slack.posts:
         sender = Sender(hands.ledger, SlackWorkspace(token, config.slack.base_url), hands.policy, config, hands.clock)
         beside.append(SlackOutbox(hands.ledger, sender, Turn(config.ledger, "slack")).run)
     if token and app_token and config.slack.mode == "socket":
-        beside.append(lambda: run_socket_mode(bolt_app(decisions, **options), app_token))
-    door = slack_app(decisions, **options) if token and config.slack.mode == "http" else None
+        beside.append(lambda: run_socket_mode(bolt_app(decisions, commands, **options), app_token))
+    door = slack_app(decisions, commands, **options) if token and config.slack.mode == "http" else None
     return create_app(settings, hands.ledger, runs.start, slack=door, beside=beside)

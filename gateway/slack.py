@@ -13,12 +13,14 @@ from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from gateway.slack_commands import Reply
 from gateway.slack_dialog import (
     CALLBACK,
     CODE_BLOCK,
@@ -32,16 +34,27 @@ from gateway.slack_dialog import (
     dialog,
     place_in,
     place_of,
+    place_of_command,
 )
 from gateway.slack_guard import Recent, SignatureGuard, bounded_body, with_body
 
 _ANSWER_SECONDS = 2.3
 """Of the three that Slack waits; what takes longer is told in a whisper."""
 _CALL_SECONDS = 2
+COMMAND = "/incident"
+_LONGEST_COMMAND = 1000
 _TROUBLES = (SlackClientError, ClientError, OSError)
 _log = logging.getLogger("countermand.slack")
 Payload = dict[str, Any]
 Acknowledge = Callable[..., Awaitable[Any]]
+
+
+class Commands(Protocol):
+    """What `/incident` answers."""
+
+    async def answer(self, *, team: str, user: str, channel: str, text: str) -> Reply:
+        """Answer one command."""
+        ...
 
 
 class ApprovalClicks(Protocol):
@@ -58,9 +71,11 @@ class ApprovalClicks(Protocol):
         ...
 
 
-def slack_app(decisions: ApprovalClicks, *, signing_secret: str, bot_token: str, team: str, base_url: str) -> ASGIApp:
+def slack_app(
+    decisions: ApprovalClicks, commands: Commands | None = None, *, signing_secret: str, bot_token: str, team: str, base_url: str
+) -> ASGIApp:
     """The application that answers Slack's requests at `/events`."""
-    app = bolt_app(decisions, signing_secret=signing_secret, bot_token=bot_token, team=team, base_url=base_url)
+    app = bolt_app(decisions, commands, signing_secret=signing_secret, bot_token=bot_token, team=team, base_url=base_url)
     handler = AsyncSlackRequestHandler(app)
     guard = SignatureGuard(signing_secret)
 
@@ -77,13 +92,17 @@ def slack_app(decisions: ApprovalClicks, *, signing_secret: str, bot_token: str,
     return Starlette(routes=[Route("/events", events, methods=["POST"])])
 
 
-def bolt_app(decisions: ApprovalClicks, *, signing_secret: str, bot_token: str, team: str, base_url: str) -> AsyncApp:
+def bolt_app(
+    decisions: ApprovalClicks, commands: Commands | None = None, *, signing_secret: str, bot_token: str, team: str, base_url: str
+) -> AsyncApp:
     """The listeners, the same for HTTP and for Socket Mode."""
     client = AsyncWebClient(token=bot_token, base_url=base_url, timeout=_CALL_SECONDS, retry_handlers=[])
     app = AsyncApp(signing_secret=signing_secret, client=client, name="countermand")
     listeners = _Listeners(decisions, client, team)
     app.action(re.compile("countermand_(approve|reject)"))(listeners.clicked)
     app.view(CALLBACK)(listeners.submitted)
+    if commands is not None:
+        app.command(COMMAND)(_Commanded(listeners, commands).commanded)
     return app
 
 
@@ -109,13 +128,13 @@ class _Listeners:
     async def clicked(self, ack: Acknowledge, body: Payload) -> None:
         """A button: open the dialog that repeats the facts and asks for the code."""
         await ack()
-        if self._again(body):
+        if self.again(body):
             return
         asked, place = asked_by(body), place_of(body)
         if asked is None:
             await self._whisper(body, place, "This button carries nothing that Countermand knows; open the newest message.")
             return
-        problem = await self._stranger(body) or await self._opened(body, asked, place)
+        problem = await self._stranger(body) or await self.opened(body, asked, place)
         if problem:
             await self._whisper(body, place, problem)
 
@@ -124,7 +143,7 @@ class _Listeners:
 
         A decision that takes longer than Slack waits goes on: the dialog closes, and its outcome is whispered.
         """
-        if self._again(body):
+        if self.again(body):
             await ack()
             return
         asked, given = answers_in(view)
@@ -141,12 +160,12 @@ class _Listeners:
         await ack()
         await self._whisper(body, place_in(view), _shown(await work))
 
-    def _again(self, body: Payload) -> bool:
+    def again(self, body: Payload) -> bool:
         """Whether Slack delivered this very act before, which may happen over a socket; a trigger id names one act."""
         trigger = str(body.get("trigger_id") or "")
         return bool(trigger) and self._recent.again(trigger)
 
-    async def _opened(self, body: Payload, asked: AskedBy, place: Place) -> str:
+    async def opened(self, body: Payload, asked: AskedBy, place: Place) -> str:
         """Why the dialog did not open, or nothing."""
         try:
             shown = await self._decisions.describe(asked.approval)
@@ -154,7 +173,7 @@ class _Listeners:
         except Exception as error:
             # Whatever it was, the person who clicked must not be left waiting for a dialog.
             _log.warning("the dialog did not open: %s", type(error).__name__)
-            return "The dialog did not open; press the button again."
+            return "The dialog did not open; try again."
         return ""
 
     async def _decided(self, body: Payload, asked: AskedBy, given: Given) -> str:
@@ -179,12 +198,20 @@ class _Listeners:
             return "error: Your answer could not be recorded; try again, or answer in Prefect."
 
     async def _stranger(self, body: Payload) -> str:
-        """Why this person may not decide, whatever the roster says: another workspace, a guest, somebody who left."""
+        """Why whoever acted may not, whatever the roster says."""
         user = body.get("user") or {}
-        if _id(body, "team") != self._team or str(user.get("team_id") or self._team) != self._team:
+        return await self.stranger(_id(body, "team"), _id(body, "user"), str(user.get("team_id") or self._team))
+
+    async def stranger(self, team: str, user: str, home: str) -> str:
+        """Why a person may neither decide nor ask, whatever the roster says: another workspace, a guest, somebody who left.
+
+        Args:
+            home: the workspace that the person belongs to, as far as Slack said it.
+        """
+        if team != self._team or home != self._team:
             return "Only members of this workspace decide here."
         try:
-            info = (await self._client.users_info(user=_id(body, "user")))["user"]
+            info = (await self._client.users_info(user=user))["user"]
         except _TROUBLES:
             return "Slack does not say who you are just now; try again, or answer in Prefect."
         barred = ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted", "is_bot")
@@ -193,13 +220,68 @@ class _Listeners:
         return ""
 
     async def _whisper(self, body: Payload, place: Place, text: str) -> None:
-        """Tell whoever acted, and nobody else, where they acted."""
+        """Tell whoever acted, and nobody else, where they acted; after a command by its response URL, for the channel may not
+        have the bot in it.
+        """
         try:
+            if place.answer:
+                await AsyncWebhookClient(place.answer, timeout=_CALL_SECONDS).send(text=text, response_type="ephemeral")
+                return
             await self._client.chat_postEphemeral(
                 channel=place.channel, user=_id(body, "user"), text=text, thread_ts=place.thread or None
             )
         except _TROUBLES as error:
             _log.warning("nobody could be told that %s (%s)", text, type(error).__name__)
+
+
+class _Commanded:
+    """The listener of `/incident`."""
+
+    def __init__(self, listeners: _Listeners, commands: Commands) -> None:
+        self._listeners, self._commands = listeners, commands
+        self._under_way: set[asyncio.Task[Reply]] = set()
+
+    async def commanded(self, ack: Acknowledge, respond: Acknowledge, body: Payload) -> None:
+        """Answer in the acknowledgement, which cannot be lost apart from it; what takes longer follows by the response URL."""
+        if self._listeners.again(body):
+            await ack()
+            return
+        work = asyncio.create_task(self._reply(body))
+        self._under_way.add(work)
+        work.add_done_callback(self._under_way.discard)
+        await asyncio.wait({work}, timeout=_ANSWER_SECONDS)
+        if work.done() and not work.result().opens:
+            await ack(**_ephemeral(work.result()))
+            return
+        await ack()
+        reply = await work
+        if reply.opens is not None:
+            problem = await self._listeners.opened(body, reply.opens, place_of_command(body))
+            reply = Reply(problem)
+        if reply.text:
+            await self._respond(respond, reply)
+
+    async def _reply(self, body: Payload) -> Reply:
+        team, user, channel, text = (str(body.get(name) or "") for name in ("team_id", "user_id", "channel_id", "text"))
+        try:
+            stranger = await self._listeners.stranger(team[:64], user[:64], team[:64])
+            if stranger:
+                return Reply(stranger)
+            return await self._commands.answer(team=team[:64], user=user[:64], channel=channel[:64], text=text[:_LONGEST_COMMAND])
+        except Exception:
+            # Whatever it was, whoever asked at night must not be left without an answer.
+            _log.exception("a command could not be answered")
+            return Reply("That could not be done just now; try again, or use `countermand` on the command line.")
+
+    async def _respond(self, respond: Acknowledge, reply: Reply) -> None:
+        try:
+            await respond(**_ephemeral(reply))
+        except _TROUBLES as error:
+            _log.warning("nobody could be told that %s (%s)", reply.text, type(error).__name__)
+
+
+def _ephemeral(reply: Reply) -> dict[str, Any]:
+    return {"text": reply.text, "blocks": reply.blocks or None, "response_type": "ephemeral"}
 
 
 def _shown(said: str) -> str:

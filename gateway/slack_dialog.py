@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from incident.messages import plain
@@ -34,10 +34,11 @@ class AskedBy:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where somebody acted: a channel, and the thread in it."""
+    """Where somebody acted: a channel, the thread in it, and after a command the address at which Slack takes an answer to it."""
 
     channel: str
     thread: str
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,13 @@ def place_of(body: Payload) -> Place:
 def place_in(view: Payload) -> Place:
     """Where the button was that opened a dialog."""
     told = _told(view.get("private_metadata"))
-    return _place(told.get("channel"), told.get("thread"))
+    # Slack signs what the dialog carries, and it is what we put there.
+    return replace(_place(told.get("channel"), told.get("thread")), answer=str(told.get("answer") or "")[:_LONGEST])
+
+
+def place_of_command(body: Payload) -> Place:
+    """Where a command was typed."""
+    return replace(_place(body.get("channel_id"), ""), answer=str(body.get("response_url") or "")[:_LONGEST])
 
 
 def _place(channel: object, thread: object) -> Place:

@@ -110,7 +110,7 @@ def objection(asked: Asked, person: str, digest: str, now: datetime, policy: Pol
     responder = policy.by_name(person)
     if responder is None:
         return f"{person or 'this person'} is not among the responders of the policy"
-    if {_principal(arn) for arn in responder.principals} & {_principal(arn) for arn in asked.suspects}:
+    if principals_meet(responder.principals, asked.suspects):
         return f"{person} is named in the finding or acts with what the actor holds, and may not decide on it"
     if digest != asked.digest:
         return "the plan has changed since you opened it; read the new one and decide again"
@@ -119,6 +119,11 @@ def objection(asked: Asked, person: str, digest: str, now: datetime, policy: Pol
     if any(decision.person == person for decision in decided):
         return f"{person} has already answered this question"
     return ""
+
+
+def principals_meet(some: Iterable[str], others: Iterable[str]) -> bool:
+    """Whether two groups of ARNs name a principal in common."""
+    return bool({_principal(arn) for arn in some} & {_principal(arn) for arn in others})
 
 
 def _principal(arn: str) -> str:

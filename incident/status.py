@@ -120,13 +120,14 @@ def _ended(lines: Sequence[Line]) -> str:
 def _waiting(lines: Sequence[Line], policy: Policy, now: datetime) -> Iterable[Waiting]:
     decisions = [Decision.model_validate(line.body) for line in lines if line.kind == Kind.DECISION]
     amended = max((line.position for line in lines if line.kind == Kind.AMENDMENT), default=0)
+    void = {line.key.removeprefix("void:") for line in lines if line.kind == Kind.VOID}
     titles = {str(line.body["digest"]): str(line.body["plan"]["title"]) for line in lines if line.kind == Kind.PLAN}
     for line in lines:
         if line.kind != Kind.QUESTION or line.position < amended:
             continue
         asked = Asked.model_validate(line.body)
         said = [decision for decision in decisions if decision.question == asked.id]
-        if standing(asked, said, now) is not Standing.WAITING:
+        if asked.id in void or standing(asked, said, now) is not Standing.WAITING:
             continue
         agreed = {decision.person for decision in said if decision.answer is Answer.APPROVE and now < decision.expires_at}
         able = [one.name for one in policy.responders if not objection(asked, one.name, asked.digest, now, policy, said)]

@@ -41,6 +41,13 @@ def status_message(now: Status, report_url: str, run_url: str) -> tuple[str, Blo
     return fitted(text, blocks)
 
 
+def status_row(now: Status) -> str:
+    """One line about an incident in a list, as mrkdwn."""
+    opened = f" · opened {now.opened_at:%Y-%m-%d %H:%M} UTC" if now.opened_at else ""
+    waits = f"waiting for {_waits(now)}" if now.waiting else "waiting for nobody"
+    return f"`{now.incident}` *{severity_word(now.severity)}* · {slack(now.type)}{opened}\n{_phase(now)} · {waits}"
+
+
 def digest_of(text: str, blocks: Blocks) -> str:
     """What tells one content of a message from another."""
     return hashlib.sha256(canonical([text, blocks]).encode()).hexdigest()[:32]

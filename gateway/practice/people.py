@@ -133,11 +133,11 @@ class ScriptedResponders(threading.Thread):
 
 
 def _filled(view: dict[str, object], code: str) -> dict[str, dict[str, str]]:
-    """The dialog's inputs, the code where it asks for one."""
+    """The dialog's text fields, the code where it asks for one; no step is struck."""
     values: dict[str, dict[str, str]] = {}
     blocks = view["blocks"]
     for block in blocks if isinstance(blocks, list) else []:
-        if block.get("type") == "input":
+        if block.get("type") == "input" and block["element"]["type"] == "plain_text_input":
             action = block["element"]["action_id"]
             values[block["block_id"]] = {action: code if re.search("code", f"{action} {block['block_id']}") else "drill"}
     return values

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from background import in_a_thread
 from slack_sdk import WebClient
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -96,36 +97,9 @@ def desk(request: pytest.FixtureRequest, serve: Callable[..., str], wait_until: 
             yield Desk(slack, decisions, thread, ts, wait_until)
             return
         options["signing_secret"] = ""
-        with _in_a_thread(lambda: run_socket_mode(bolt_app(decisions, **options), "xapp-test")):
+        with in_a_thread(lambda: run_socket_mode(bolt_app(decisions, **options), "xapp-test")):
             wait_until(lambda: slack.control.sockets() == 1, 10, "the connection")
             yield Desk(slack, decisions, thread, ts, wait_until)
-
-
-class _in_a_thread:
-    """Runs a coroutine in a loop of its own and cancels it at the end, as the gateway does."""
-
-    def __init__(self, work: Callable[[], Any]) -> None:
-        self._work = work
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._until_cancelled(),))
-        self._task: asyncio.Task[None] | None = None
-
-    async def _until_cancelled(self) -> None:
-        self._task = asyncio.current_task()
-        try:
-            await self._work()
-        except asyncio.CancelledError:
-            return
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        assert self._task is not None
-        self._loop.call_soon_threadsafe(self._task.cancel)
-        self._thread.join(15)
-        assert not self._thread.is_alive(), "Socket Mode did not end when it was cancelled"
-        self._loop.close()
 
 
 def _buttons() -> dict[str, Any]:
@@ -204,7 +178,7 @@ def test_when_slack_does_not_say_who_it_is_nothing_is_decided(desk: Desk, kind: 
 def test_a_dialog_that_slack_does_not_open_is_told(desk: Desk, kind: str) -> None:
     desk.slack.control.fault(kind, "views.open")
     desk.click()
-    assert "press the button again" in desk.whispered()
+    assert "try again" in desk.whispered()
 
 
 def test_a_failure_behind_the_door_is_no_approval_and_no_silence(desk: Desk) -> None:
@@ -213,7 +187,7 @@ def test_a_failure_behind_the_door_is_no_approval_and_no_silence(desk: Desk) -> 
     assert desk.submit(view)["status"] == 200
     assert "could not be recorded" in desk.slack.control.views()[0]["errors"]["code"]
     desk.click()
-    assert "press the button again" in desk.whispered()
+    assert "try again" in desk.whispered()
 
 
 def test_a_rejection_needs_a_reason(desk: Desk) -> None:
@@ -232,7 +206,7 @@ def test_socket_mode_tries_again_while_slack_is_away_and_ends_when_cancelled(
 ) -> None:
     nobody = "http://127.0.0.1:9/api/"
     app = bolt_app(Decisions(), signing_secret="", bot_token="xoxb-test", team=TEAM, base_url=nobody)
-    with _in_a_thread(lambda: run_socket_mode(app, "xapp-very-secret")):
+    with in_a_thread(lambda: run_socket_mode(app, "xapp-very-secret")):
         wait_until(lambda: "Retrying" in caplog.text, 10, "the first attempt")
     assert "xapp-very-secret" not in caplog.text
 
