@@ -52,6 +52,7 @@ async def detect(incident: str, look: int = 1) -> str:
         "suspects": list(finding.named_principals),
         "title": finding.title,
         "responds": respond,
+        "pages": verdict.pages and not problem,
         "reason": problem or verdict.reason,
     }
     case.hands.ledger.append(incident, Kind.OPENED, "opened", body | ({"by": dict(delivered.by)} if delivered.by else {}))

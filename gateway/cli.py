@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from gateway.commands import deciding, doors, incidents, opening, practice, records, records_kept, responders
+from gateway.commands import deciding, doors, escalation, incidents, opening, practice, records, records_kept, responders
 from gateway.commands.shell import UserError, errors
 
 app = typer.Typer(
@@ -18,9 +18,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for commands in (records, practice, doors, opening, incidents, deciding):
+for commands in (records, practice, doors, opening, incidents, deciding, escalation):
     app.add_typer(commands.app)
-for name, group in (("ledger", records_kept.ledger_app), ("evidence", records_kept.evidence_app), ("responders", responders.app)):
+for name, group in (
+    ("ledger", records_kept.ledger_app),
+    ("evidence", records_kept.evidence_app),
+    ("responders", responders.app),
+    ("escalation", escalation.escalation_app),
+):
     app.add_typer(group, name=name)
 
 

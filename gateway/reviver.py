@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from gateway.runs import Runs, RunsUnavailable
-from incident.ledger import BASELINE_CHAIN, INTAKE, ROSTER_CHAIN, Kind
+from incident.ledger import BASELINE_CHAIN, ESCALATION_CHAIN, INTAKE, ROSTER_CHAIN, Kind
 from tasks.ledger import Ledger, LedgerUnavailable
 
 REST = timedelta(seconds=6)
@@ -30,7 +30,7 @@ class Reviver:
 
     def __init__(self, ledger: Ledger, runs: Runs, clock: Callable[[], datetime], every_seconds: float = 5.0) -> None:
         self._ledger, self._runs, self._clock, self._every = ledger, runs, clock, every_seconds
-        self._finished: set[str] = {INTAKE, BASELINE_CHAIN, ROSTER_CHAIN}
+        self._finished: set[str] = {INTAKE, BASELINE_CHAIN, ROSTER_CHAIN, ESCALATION_CHAIN}
 
     async def run(self) -> None:
         """Go on until cancelled."""

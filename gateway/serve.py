@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 
 from gateway.app import Beside, Settings, create_app
 from gateway.clicks import SlackDecisions
+from gateway.escalator import Escalator
 from gateway.reviver import Reviver
 from gateway.runs import Runs
 from gateway.slack import bolt_app, run_socket_mode, slack_app
@@ -13,6 +14,7 @@ from gateway.slack_commands import SlackCommands
 from gateway.slack_outbox import SlackOutbox
 from gateway.waker import Waker
 from tasks.config import Config
+from tasks.escalating import escalating
 from tasks.hands import wire
 from tasks.ledger import Turn
 from tasks.outbox import Sender
@@ -36,6 +38,8 @@ def build_app(config: Config) -> Starlette:
     commands = SlackCommands(hands.ledger, hands.policy, hands.approvals, config, hands.clock)
     options = {"signing_secret": signing_secret, "bot_token": token, "team": config.slack.team, "base_url": config.slack.base_url}
     beside: list[Beside] = [waker.run, Reviver(hands.ledger, runs, hands.clock).run]
+    if (driver := escalating(hands)) is not None:
+        beside.append(Escalator(driver).run)
     if config.slack.posts:
         sender = Sender(hands.ledger, SlackWorkspace(token, config.slack.base_url), hands.policy, config, hands.clock)
         beside.append(SlackOutbox(hands.ledger, sender, Turn(config.ledger, "slack")).run)

@@ -192,6 +192,63 @@ class SlackConfig(BaseModel):
         return bool(self.bot_token.get_secret_value())
 
 
+class EmailConfig(BaseModel):
+    """The mail server by which escalation sends. Without a host no e-mail is sent.
+
+    Attributes:
+        tls: `starttls` demands STARTTLS (port 587), `tls` is TLS from the first byte (port 465), `none` is for a relay on a
+            network that you trust.
+        user, password: what the server wants to know; empty means it wants nothing.
+        sender: the address from which it comes.
+        ca_file: certificates to trust instead of the system's.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65535)
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    sender: str = Field(default="", pattern=r"^([^@\s<>]+@[^@\s<>]+)?$")
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_a_sender(self) -> EmailConfig:
+        if self.host and not self.sender:
+            raise ValueError("email needs sender; give the address from which it comes")
+        if self.password.get_secret_value() and self.tls == "none":
+            raise ValueError("email would send its password in the open; set tls to starttls or tls, or remove the password")
+        return self
+
+
+class WebhookConfig(BaseModel):
+    """A webhook that escalation calls.
+
+    Attributes:
+        url: where it is; it may hold a token, and is treated as a secret.
+        style: `signed` is our own JSON with an HMAC; `pagerduty` an event of Events API v2; `opsgenie` an alert; `chime` what
+            an Amazon Chime webhook takes.
+        key: the HMAC's key, PagerDuty's routing key, or Opsgenie's API key.
+        proxy: whether the proxy of the environment is used.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: SecretStr
+    style: Literal["signed", "pagerduty", "opsgenie", "chime"] = "signed"
+    key: SecretStr = SecretStr("")
+    proxy: bool = True
+
+    @model_validator(mode="after")
+    def _can_be_called(self) -> WebhookConfig:
+        if not self.url.get_secret_value().startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+            raise ValueError("url must begin with https://; give the receiver's address")
+        if self.style != "chime" and not self.key.get_secret_value():
+            raise ValueError(f"a webhook of style {self.style} needs key; set it, best by the environment")
+        return self
+
+
 class GatewayConfig(BaseModel):
     """The doors. `webhook_keys` are the current key and, during a rotation, the next."""
 
@@ -211,9 +268,12 @@ class Config(BaseSettings):
     home: Path = Path("~/.countermand")
     ledger_url: str = ""
     policy_file: Path | None = None
+    escalation_file: Path | None = None
     prefect_ui_url: str = "http://127.0.0.1:4200"
     aws: AwsConfig = AwsConfig()
     slack: SlackConfig = SlackConfig()
+    email: EmailConfig = EmailConfig()
+    webhooks: dict[str, WebhookConfig] = Field(default_factory=dict[str, WebhookConfig])
     gateway: GatewayConfig = GatewayConfig()
     evidence_store: EvidenceStoreConfig = EvidenceStoreConfig()
     snapshots: SnapshotsConfig = SnapshotsConfig()

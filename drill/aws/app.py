@@ -29,6 +29,7 @@ from drill.aws.guardduty import Findings
 from drill.aws.identity import Caller, Directory
 from drill.aws.recorder import Recorder
 from drill.aws.regions import Regions
+from drill.aws.security_incidents import SecurityIncidents
 from drill.aws.sessions import Sessions
 from drill.aws.staleness import Staleness
 from drill.aws.sts import TokenService
@@ -64,6 +65,7 @@ class Application:
         self.trail = Trail(clock, config.delivery_lag)
         self.trail_files = TrailFiles(config, clock, self.trail)
         self.findings = Findings(clock)
+        self.security_incidents = SecurityIncidents()
         self.troubles = Troubles(config.seed)
         self.troubles.limit(Throttle("cloudtrail", "LookupEvents", config.lookup_rate, max(1.0, config.lookup_rate)))
         self.staleness = Staleness(config.seed)
@@ -96,6 +98,7 @@ class Application:
             ("guardduty", "ListFindings"): findings.list_findings,
             ("guardduty", "UnarchiveFindings"): findings.unarchive_findings,
             ("guardduty", "UpdateFindingsFeedback"): findings.update_findings_feedback,
+            ("security-ir", "CreateCase"): self.security_incidents.create_case,
             ("sts", "AssumeRole"): sts.assume_role,
             ("sts", "GetAccessKeyInfo"): sts.get_access_key_info,
             ("sts", "GetCallerIdentity"): sts.get_caller_identity,
