@@ -51,6 +51,7 @@ lint: setup
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint deployments/aws/*.yaml
+	$(BIN)/countermand policies --check deployments/aws/responder-role.yaml
 
 format: setup
 	$(BIN)/ruff check --fix .

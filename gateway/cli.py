@@ -8,7 +8,18 @@ import sys
 import typer
 from rich.markup import escape
 
-from gateway.commands import deciding, doors, escalation, incidents, opening, practice, records, records_kept, responders
+from gateway.commands import (
+    deciding,
+    doors,
+    escalation,
+    incidents,
+    opening,
+    policies,
+    practice,
+    records,
+    records_kept,
+    responders,
+)
 from gateway.commands.shell import UserError, errors
 
 app = typer.Typer(
@@ -18,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for commands in (records, practice, doors, opening, incidents, deciding, escalation):
+for commands in (records, practice, doors, opening, incidents, deciding, escalation, policies):
     app.add_typer(commands.app)
 for name, group in (
     ("ledger", records_kept.ledger_app),

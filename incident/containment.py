@@ -23,6 +23,8 @@ Live = Mapping[SettingKey, Observed | Unread | None]
 """What a read just showed of each setting; `None` is absent."""
 
 DENY_POLICY = "CountermandRevokeOlderSessions"
+KINDS = (ACCESS_KEY, ROLE_POLICY, USER_POLICY)
+"""The kinds of settings that containment brings to a value, and a release back."""
 
 
 def deny_older_sessions(now: datetime) -> str:

@@ -57,6 +57,21 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Acts:
+    """The IAM actions that a kind's changes need: `sets` to bring a setting to a value, `removes` to take it away.
+
+    The policies of the responder's role are made from them (`incident.policies`), and they say whatever `Call.permissions` may say.
+    https://docs.aws.amazon.com/service-authorization/latest/reference/
+    """
+
+    sets: tuple[str, ...] = ()
+    removes: tuple[str, ...] = ()
+
+    def __or__(self, other: Acts) -> Acts:
+        return Acts(self.sets + other.sets, self.removes + other.removes)
+
+
+@dataclass(frozen=True, slots=True)
 class Unrestorable:
     """Why no call brings a setting to the wanted value, and what a person should do."""
 
@@ -98,6 +113,8 @@ class Family:
         details: further reads for one listed resource, where no read lists them for all.
         place: where a change from one value to another stands among those of its rank, the lower first.
         home_only: its service is global and answers the same in every region, so that only the home region asks it.
+        acts: a kind to the IAM actions of its changes. A kind that is not here changes nothing.
+        looks: IAM actions of further reads, which a change makes just before its calls, or which depend on the setting's name.
     """
 
     kinds: tuple[str, ...]
@@ -115,3 +132,5 @@ class Family:
     details: Callable[[SettingKey], Iterable[Read]] = lambda key: ()
     place: Callable[[SettingKey, Value, Value], int] = lambda key, found, wanted: 0
     home_only: bool = False
+    acts: Mapping[str, Acts] = field(default_factory=dict[str, Acts])
+    looks: tuple[str, ...] = ()

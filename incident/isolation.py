@@ -41,6 +41,19 @@ from incident.resources.quarantine import (
 )
 from incident.settings import Observed, Reversal, SettingKey, Value, same
 
+KINDS = (
+    INSTANCE_ATTRIBUTE,
+    BLOCK_DEVICE,
+    SCALING_ATTRIBUTE,
+    MEMBER,
+    TARGET,
+    ASSOCIATION,
+    SECURITY_GROUP,
+    RULES,
+    INTERFACE_ATTRIBUTE,
+)
+"""The kinds of settings that isolation changes, and that a release puts back."""
+
 _GONE = frozenset({"terminated", "shutting-down"})
 _RUNNING = frozenset({"pending", "running"})
 _SOURCE = "isolation of an instance"
@@ -338,7 +351,7 @@ def _group_steps(suspect: Suspect, vpc: str, network: Network, purpose: str) -> 
     value = group_value(purpose, vpc, {group.name for group in network.groups})
     tag = {"ResourceType": "security-group", "Tags": [{"Key": QUARANTINE_TAG, "Value": purpose}]}
     making = [
-        call.model_copy(update={"parameters": {**call.parameters, "TagSpecifications": [tag]}, "permissions": _TAGGING})
+        call.model_copy(update={"parameters": {**call.parameters, "TagSpecifications": [tag]}, "permissions": TAGGING})
         for call in _calls(key, None, value)
     ]
     made = Step(
@@ -372,7 +385,8 @@ def _group_steps(suspect: Suspect, vpc: str, network: Network, purpose: str) -> 
             )
 
 
-_TAGGING = ("ec2:CreateSecurityGroup", "ec2:CreateTags")
+TAGGING = ("ec2:CreateSecurityGroup", "ec2:CreateTags")
+"""A quarantine group is made with its tag."""
 _WAYS = {"ingress": "into", "egress": "out of"}
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from drill.aws import policies
 from drill.aws.clock import iso
-from drill.aws.config import RangeConfig
+from drill.aws.config import RESPONDER_ROLE, RangeConfig
 from drill.aws.errors import expired_credentials, not_authorized, unknown_credentials
 from drill.aws.identity import Caller, Directory
+from drill.aws.resources import resource_of
 from drill.aws.wire import Call
 
 # Services with one endpoint for all regions: a region that is not opted in does not keep anyone from them.
 GLOBAL_SERVICES = frozenset({"iam", "organizations", "route53", "cloudfront", "account", "support", "budgets", "ce"})
+
+ACTIONS_FOLDER = "COUNTERMAND_RANGE_ACTIONS"
+"""The environment variable that names a folder, in which each range writes the actions that its responder took."""
 
 _ALWAYS_ALLOWED = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
 _ACTION_PREFIX = {"cloudwatch": "cloudwatch", "elbv2": "elasticloadbalancing", "elb": "elasticloadbalancing"}
@@ -43,6 +50,7 @@ class Gate:
     def __init__(self, config: RangeConfig, directory: Directory) -> None:
         self._config = config
         self._directory = directory
+        self._noted: set[str] = set()
 
     def authenticate(self, call: Call) -> Caller:
         """Find who is calling.
@@ -69,14 +77,24 @@ class Gate:
             AwsError: A policy denies the call, or none allows it.
         """
         action = action_of(call)
+        self._note(action, caller)
         if caller.bootstrap or action in _ALWAYS_ALLOWED:
             return
         layers = policies.layers_of(caller)
         if not layers:
             return
-        decision = policies.decide(layers, action, request_context(call, caller))
+        decision = policies.decide(layers, action, request_context(call, caller), resource_of(call, caller.account))
         if not decision.allowed:
             raise not_authorized(call.service, caller.arn, action, f"on resource: * {decision.reason}")
+
+    def _note(self, action: str, caller: Caller) -> None:
+        """Write down, once each, what the responder does: what is never done needs no permission."""
+        folder = os.environ.get(ACTIONS_FOLDER)
+        if not folder or caller.name != RESPONDER_ROLE or action in self._noted:
+            return
+        self._noted.add(action)
+        with (Path(folder) / f"{os.getpid()}.txt").open("a") as file:
+            file.write(f"{action}\n")
 
 
 def _may_reach(call: Call, caller: Caller) -> bool:

@@ -61,7 +61,7 @@ class Application:
     def __init__(self, config: RangeConfig, clock: Clock) -> None:
         self.config = config
         self.clock = clock
-        self.directory = Directory(config.accounts)
+        self.directory = Directory(config.accounts, config.granted)
         self.trail = Trail(clock, config.delivery_lag)
         self.trail_files = TrailFiles(config, clock, self.trail)
         self.findings = Findings(clock)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any, NamedTuple
 
 from botocore.session import Session
 
@@ -71,6 +73,13 @@ def responder_keys(account: str) -> KeyPair:
     return KeyPair(f"ASIARESP{account}", "responder-secret", f"responder-token-{account}")
 
 
+class Granted(NamedTuple):
+    """Policies as documents, and the document of the permissions boundary."""
+
+    policies: list[dict[str, Any]]
+    boundary: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class RangeConfig:
     """Everything that can be set about a range.
@@ -86,6 +95,8 @@ class RangeConfig:
         trail_prefix, trail_organization: What its keys have before `AWSLogs/` and after it.
         clock_offset: Where the clock starts, in seconds from now.
         seed: For the random faults, so that a run can be repeated.
+        granted: What the responder's role may do, by account: its policies, and the boundary that limits them. Without it the role
+            may do everything.
     """
 
     accounts: tuple[str, ...] = (DEFAULT_ACCOUNT,)
@@ -100,6 +111,7 @@ class RangeConfig:
     port: int = 0
     clock_offset: float = 0.0
     seed: int = 0
+    granted: Mapping[str, Granted] | None = field(default=None, hash=False)
     enabled: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:

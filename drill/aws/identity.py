@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 import string
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from moto.iam.models import IAMBackend, iam_backends
 
 from drill.aws.clock import iso
-from drill.aws.config import RESPONDER_ROLE, RESPONDER_SESSION, SERVICE_LINKED_ROLES, bootstrap_keys, responder_keys
+from drill.aws.config import RESPONDER_ROLE, RESPONDER_SESSION, SERVICE_LINKED_ROLES, Granted, bootstrap_keys, responder_keys
 
 _ALPHABET = string.ascii_uppercase + "234567"
 
@@ -130,8 +131,9 @@ def mint_key(prefix: str = "ASIA") -> str:
 class Directory:
     """Every credential that the range accepts."""
 
-    def __init__(self, accounts: tuple[str, ...]) -> None:
+    def __init__(self, accounts: tuple[str, ...], granted: Mapping[str, Granted] | None = None) -> None:
         self.accounts = accounts
+        self._granted = granted
         self._temporary: dict[str, Caller] = {}
 
     def prepare(self, now: float) -> None:
@@ -160,7 +162,7 @@ class Directory:
             }
         )
         role = iam.create_role(RESPONDER_ROLE, trust, "/", None, "The program under exercise", [], "43200")
-        role.policies["everything"] = json.dumps(ADMINISTRATOR)
+        self._grant(account, role)
         keys = responder_keys(account)
         self._remember(
             Caller(
@@ -176,6 +178,16 @@ class Directory:
                 issuer=role_issuer(account, role),
             )
         )
+
+    def _grant(self, account: str, role: Any) -> None:
+        if self._granted is None:
+            role.policies["everything"] = json.dumps(ADMINISTRATOR)
+            return
+        granted = self._granted[account]
+        for number, document in enumerate(granted.policies):
+            role.policies[f"granted-{number}"] = json.dumps(document)
+        limit = backend(account).create_policy("", "/countermand/", json.dumps(granted.boundary), "CountermandBoundary", [])
+        role.permissions_boundary_arn = limit.arn
 
     @staticmethod
     def _prepare_service_roles(account: str) -> None:

@@ -1,8 +1,9 @@
 """IAM policies: may this caller make this call?
 
 An explicit deny wins; otherwise every layer (own policies, boundary, session policy) must allow. `Action`, `NotAction`
-and `Condition` are honoured. `Resource` is not matched against the call: an allow counts for any resource, a deny only
-if it names all of them (`*` or `NotResource`). Organization policies are not emulated.
+and `Condition` are honoured. `Resource` is matched where the call says what it is made on (`drill.aws.resources`). Where it does
+not, an allow counts for any resource, a deny only if it names all of them (`*` or `NotResource`). Organization policies are not
+emulated.
 """
 
 from __future__ import annotations
@@ -137,24 +138,30 @@ def _names_all_resources(statement: Document) -> bool:
     return "NotResource" in statement or "*" in _listed(statement.get("Resource", "*"))
 
 
-def _applies(statement: Document, effect: str, action: str, context: Context) -> bool:
+def _on_resource(statement: Document, effect: str, resource: str | None) -> bool:
+    if resource is None:
+        return effect == "Allow" or _names_all_resources(statement)
+    named = "NotResource" not in statement
+    patterns = _listed(statement.get("Resource", "*") if named else statement["NotResource"])
+    return any(_glob(resource, str(pattern)) for pattern in patterns) == named
+
+
+def _applies(statement: Document, effect: str, action: str, context: Context, resource: str | None) -> bool:
     if statement.get("Effect") != effect or not _action_matches(statement, action):
         return False
-    if effect == "Deny" and not _names_all_resources(statement):
-        return False
-    return conditions_hold(statement.get("Condition", {}), context)
+    return _on_resource(statement, effect, resource) and conditions_hold(statement.get("Condition", {}), context)
 
 
-def _any(documents: Iterable[Document], effect: str, action: str, context: Context) -> bool:
-    return any(_applies(s, effect, action, context) for d in documents for s in statements(d))
+def _any(documents: Iterable[Document], effect: str, action: str, context: Context, resource: str | None) -> bool:
+    return any(_applies(s, effect, action, context, resource) for d in documents for s in statements(d))
 
 
-def decide(layers: list[list[Document]], action: str, context: Context) -> Decision:
-    """Judge a call by its layers of policies: identity first, then whatever only limits."""
-    if _any((d for layer in layers for d in layer), "Deny", action, context):
+def decide(layers: list[list[Document]], action: str, context: Context, resource: str | None = None) -> Decision:
+    """Judge a call on a resource, if it is known, by its layers of policies: identity first, then whatever only limits."""
+    if _any((d for layer in layers for d in layer), "Deny", action, context, resource):
         return Decision(False, "with an explicit deny in an identity-based policy")
     for layer in layers:
-        if not _any(layer, "Allow", action, context):
+        if not _any(layer, "Allow", action, context, resource):
             return Decision(False, f"because no identity-based policy allows the {action} action")
     return Decision(True)
 

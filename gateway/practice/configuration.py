@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 
+from drill.aws.config import Granted
 from drill.aws.range import Range
 from drill.scenario import Scenario
 from drill.slack.server import FakeSlack
 from gateway.practice.stack import Stack
+from incident.policies import ROLE_NAME
+from incident.role_template import granted
 from tasks.config import AwsConfig, Config
 
 SLACK_CHANNEL = "C0INCIDENTS"
@@ -65,6 +69,13 @@ def practice_environment(config: Config, aws: Range) -> dict[str, str]:
         "COUNTERMAND_SLACK": json.dumps(slack),
         **responder_credentials(aws),
     }
+
+
+def granted_to(accounts: Iterable[str], **parameters: str) -> dict[str, Granted]:
+    """What the generated policies let the responder's role do in each account; `parameters` are the template's."""
+    accounts = tuple(accounts)
+    runs_as = {"TrustedPrincipal": f"arn:aws:iam::{accounts[0]}:role/{ROLE_NAME}", **parameters}
+    return {account: Granted(*granted(account, runs_as)) for account in accounts}
 
 
 def responder_credentials(aws: Range) -> dict[str, str]:

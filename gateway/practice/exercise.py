@@ -28,6 +28,7 @@ from drill.verdict import judge
 from gateway.practice.configuration import (
     PEOPLE,
     WEBHOOK_KEY,
+    granted_to,
     practice_config,
     practice_environment,
     practice_slack,
@@ -112,7 +113,7 @@ class Exercise:
     def _raised(self, folder: Path) -> Iterator[Parts]:
         """Range, Slack, Prefect, worker and gateway, all up, with the estate in place; ended in the reverse order."""
         with ExitStack() as ending:
-            aws = ending.enter_context(Range(range_config(self.scenario)))
+            aws = ending.enter_context(Range(range_config(self.scenario, granted=granted_to(self.scenario.account_ids))))
             stack = ending.enter_context(Stack(folder, {}))
             slack = ending.enter_context(practice_slack(stack))
             config = practice_config(self.scenario, folder, aws, slack, stack)

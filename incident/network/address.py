@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, call, family, filtered, seen
 from incident.network.network_interface import ADDRESS as INTERFACE_ADDRESS
 from incident.network.values import flag, present, structures, text
@@ -147,4 +147,8 @@ ADDRESSES = family(
     observers={"DescribeAddresses": _observe},
     inventory=("DescribeAddresses",),
     absent_codes=("InvalidAllocationID.NotFound", "InvalidAddress.NotFound", "InvalidAssociationID.NotFound"),
+    acts={
+        ADDRESS: Acts(sets=("ec2:AllocateAddress",), removes=("ec2:ReleaseAddress",)),
+        ASSOCIATION: Acts(sets=("ec2:AssociateAddress",), removes=("ec2:DisassociateAddress",)),
+    },
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from incident.family import Change, Read, Scope
+from incident.family import Acts, Change, Read, Scope
 from incident.network.kinds import Event, Kind, Resource, always_there, call, family, listing, seen
 from incident.network.values import mapping, present, text
 from incident.record import JsonObject
@@ -85,4 +85,11 @@ BLOCK_PUBLIC_ACCESS = family(
     },
     inventory=("DescribeVpcBlockPublicAccessOptions", "DescribeVpcBlockPublicAccessExclusions"),
     absent_codes=("InvalidVpcBlockPublicAccessExclusionId.NotFound",),
+    acts={
+        MODE: Acts(sets=("ec2:ModifyVpcBlockPublicAccessOptions",)),
+        EXCLUSION: Acts(
+            sets=("ec2:CreateVpcBlockPublicAccessExclusion", "ec2:ModifyVpcBlockPublicAccessExclusion"),
+            removes=("ec2:DeleteVpcBlockPublicAccessExclusion",),
+        ),
+    },
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, always_there, family, immutable, seen
 from incident.network.service import Service
 from incident.network.values import flag, identifiers, mapping, structures, text
@@ -71,4 +71,7 @@ DATABASES = family(
     observers={"DescribeDBInstances": _observe},
     inventory=(RDS.read("DescribeDBInstances"),),
     absent_codes=("DBInstanceNotFound", "DBInstanceNotFoundFault"),
+    acts={
+        ATTRIBUTE: Acts(sets=("rds:ModifyDBInstance",)),
+    },
 )

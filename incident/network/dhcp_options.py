@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope
+from incident.family import Acts, Change, Read, Scope
 from incident.network.kinds import Event, Kind, Resource, call, family, filtered, seen
 from incident.network.values import identifiers, structures, text
 from incident.record import JsonObject
@@ -55,4 +55,7 @@ DHCP_OPTIONS = family(
     observers={"DescribeDhcpOptions": _OPTIONS.observe, "DescribeVpcs": _observe_vpcs},
     inventory=("DescribeDhcpOptions", "DescribeVpcs"),
     absent_codes=("InvalidDhcpOptionID.NotFound", "InvalidDhcpOptionsID.NotFound"),
+    acts={
+        ASSOCIATION: Acts(sets=("ec2:AssociateDhcpOptions",)),
+    },
 )

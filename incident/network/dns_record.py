@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, family, immutable, seen
 from incident.network.service import Service
 from incident.network.values import identifiers, items, mapping, present, structures, text, whole
@@ -195,4 +195,18 @@ DNS_RECORDS = family(
     inventory=(ROUTE53.read("ListHostedZones"),),
     absent_codes=("NoSuchHostedZone",),
     home_only=True,
+    acts={
+        ZONE: Acts(removes=("route53:DeleteHostedZone",)),
+        NETWORK: Acts(
+            sets=(
+                "ec2:DescribeVpcs",
+                "route53:AssociateVPCWithHostedZone",
+            ),
+            removes=(
+                "ec2:DescribeVpcs",
+                "route53:DisassociateVPCFromHostedZone",
+            ),
+        ),
+        RECORD: Acts(sets=("route53:ChangeResourceRecordSets",), removes=("route53:ChangeResourceRecordSets",)),
+    },
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, Resource, call, family, listing, seen
 from incident.network.values import flag, identifiers, present, structures, text
 from incident.record import JsonObject
@@ -187,4 +187,20 @@ ENDPOINT_SERVICES = family(
     },
     inventory=("DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointConnections"),
     absent_codes=("InvalidVpcEndpointServiceId.NotFound", "InvalidVpcEndpointService.NotFound"),
+    acts={
+        SERVICE: Acts(
+            sets=(
+                "ec2:CreateVpcEndpointServiceConfiguration",
+                "ec2:ModifyVpcEndpointServiceConfiguration",
+            ),
+            removes=("ec2:DeleteVpcEndpointServiceConfigurations",),
+        ),
+        PERMISSION: Acts(sets=("ec2:ModifyVpcEndpointServicePermissions",), removes=("ec2:ModifyVpcEndpointServicePermissions",)),
+        CONNECTION: Acts(
+            sets=(
+                "ec2:AcceptVpcEndpointConnections",
+                "ec2:RejectVpcEndpointConnections",
+            )
+        ),
+    },
 )

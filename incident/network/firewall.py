@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-from incident.family import Call, Change, Lookup, Read, Scope
+from incident.family import Acts, Call, Change, Lookup, Read, Scope
 from incident.network.kinds import Event, Kind, Observer, Reader, always_there, family, immutable, seen
 from incident.network.service import Service
 from incident.network.values import flag, identifiers, items, mapping, present, structures, text, whole
@@ -427,4 +427,44 @@ FIREWALLS = family(
     },
     inventory=(NFW.read("ListFirewalls"), NFW.read("ListFirewallPolicies"), NFW.read("ListRuleGroups", Scope="ACCOUNT")),
     absent_codes=("ResourceNotFoundException",),
+    acts={
+        FIREWALL: Acts(
+            sets=(
+                "network-firewall:AssociateFirewallPolicy",
+                "network-firewall:AssociateSubnets",
+                "network-firewall:CreateFirewall",
+                "network-firewall:DisassociateSubnets",
+                "network-firewall:UpdateFirewallAnalysisSettings",
+                "network-firewall:UpdateFirewallDeleteProtection",
+                "network-firewall:UpdateFirewallDescription",
+                "network-firewall:UpdateFirewallPolicyChangeProtection",
+                "network-firewall:UpdateSubnetChangeProtection",
+            ),
+            removes=("network-firewall:DeleteFirewall", "network-firewall:UpdateFirewallDeleteProtection"),
+        ),
+        LOGGING: Acts(
+            sets=(
+                "logs:CreateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:GetLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:UpdateLogDelivery",
+                "network-firewall:UpdateLoggingConfiguration",
+            )
+        ),
+        POLICY: Acts(
+            sets=(
+                "network-firewall:CreateFirewallPolicy",
+                "network-firewall:UpdateFirewallPolicy",
+            ),
+            removes=("network-firewall:DeleteFirewallPolicy",),
+        ),
+        RULE_GROUP: Acts(
+            sets=(
+                "network-firewall:CreateRuleGroup",
+                "network-firewall:UpdateRuleGroup",
+            ),
+            removes=("network-firewall:DeleteRuleGroup",),
+        ),
+    },
 )

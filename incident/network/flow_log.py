@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change
+from incident.family import Acts, Change
 from incident.network.kinds import Event, Resource, call, family
 from incident.network.values import flag, identifiers, mapping, present, structures, text, whole
 from incident.record import JsonObject
@@ -106,4 +106,7 @@ FLOW_LOGS = family(
     observers={"DescribeFlowLogs": _FLOW_LOGS.observe},
     inventory=("DescribeFlowLogs",),
     absent_codes=("InvalidFlowLogId.NotFound",),
+    acts={
+        FLOW_LOG: Acts(sets=("ec2:CreateFlowLogs", "iam:PassRole", "logs:CreateLogDelivery"), removes=("ec2:DeleteFlowLogs",)),
+    },
 )

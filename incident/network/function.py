@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network import function_access as access
 from incident.network.function_access import LAMBDA
 from incident.network.kinds import Event, Kind, always_there, family, immutable, seen
@@ -135,4 +135,23 @@ FUNCTIONS = family(
     observers={"ListFunctions": _observe_all, "GetFunctionConfiguration": _observe_one, **access.OBSERVERS},
     inventory=(LAMBDA.read("ListFunctions"),),
     absent_codes=("ResourceNotFoundException",),
+    acts={
+        FUNCTION: Acts(removes=("lambda:DeleteFunction",)),
+        ATTRIBUTE: Acts(
+            sets=(
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+                "lambda:UpdateFunctionConfiguration",
+            )
+        ),
+        "function-permission": Acts(sets=("lambda:AddPermission",), removes=("lambda:RemovePermission",)),
+        "function-url": Acts(
+            sets=(
+                "lambda:CreateFunctionUrlConfig",
+                "lambda:UpdateFunctionUrlConfig",
+            ),
+            removes=("lambda:DeleteFunctionUrlConfig",),
+        ),
+    },
 )

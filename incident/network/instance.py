@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, always_there, call, family, listing, seen
 from incident.network.network_interface import modify_instance
 from incident.network.values import mapping, text
@@ -88,4 +88,7 @@ INSTANCES = family(
     observers={"DescribeInstanceAttribute": _observe},
     inventory=(),
     absent_codes=("InvalidInstanceID.NotFound",),
+    acts={
+        ATTRIBUTE: Acts(sets=("ec2:ModifyInstanceAttribute",)),
+    },
 )

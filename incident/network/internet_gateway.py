@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from incident.family import Change, Read, Scope
+from incident.family import Acts, Change, Read, Scope
 from incident.network.kinds import Event, Kind, Resource, call, family, seen
 from incident.network.values import structures, text
 from incident.record import JsonObject
@@ -119,4 +119,13 @@ INTERNET_GATEWAYS = family(
         "InvalidCarrierGatewayID.NotFound",
         "Gateway.NotAttached",
     ),
+    acts={
+        "internet-gateway-attachment": Acts(
+            sets=(
+                "ec2:AttachInternetGateway",
+                "ec2:DetachInternetGateway",
+            ),
+            removes=("ec2:DetachInternetGateway",),
+        ),
+    },
 )

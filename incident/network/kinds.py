@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from incident import shapes
-from incident.family import Call, Change, Family, Lookup, Read, Scope, Unrestorable
+from incident.family import Acts, Call, Change, Family, Lookup, Read, Scope, Unrestorable
 from incident.network.values import mapping, structures, tags, text
 from incident.record import JsonObject, Record
 from incident.settings import UNKNOWN, Known, Observed, SettingKey, Unknown, Value, Write, same
@@ -94,6 +94,7 @@ class Kind:
     implies: Callable[[SettingKey, Value], Iterable[tuple[SettingKey, Value]]] = lambda key, value: ()
     details: Callable[[SettingKey], Iterable[Read]] = lambda key: ()
     place: Callable[[SettingKey, Value, Value], int] = lambda key, found, wanted: 0
+    acts: Acts = field(default_factory=Acts)
 
 
 def family(
@@ -104,12 +105,16 @@ def family(
     absent_codes: Iterable[str] = (),
     service: str = "ec2",
     home_only: bool = False,
+    acts: Mapping[str, Acts] | None = None,
+    looks: tuple[str, ...] = (),
 ) -> Family:
     """A family of one service's, by the name that records have for it.
 
-    `readers` are by event name, `observers` by read operation, and `inventory` are the reads that list everything.
+    `readers` are by event name, `observers` by read operation, and `inventory` are the reads that list everything. `acts` are by
+    kind, beside those that a kind has of its own.
     """
     by_name = {kind.name: kind for kind in kinds}
+    declared = acts or {}
 
     def writes(record: Record, known: Known) -> Iterable[Write]:
         return readers[record.event_name](Event(record, known))
@@ -134,6 +139,8 @@ def family(
         details=lambda key: by_name[key.kind].details(key) if key.kind in by_name else (),
         place=lambda key, found, wanted: by_name[key.kind].place(key, found, wanted),
         home_only=home_only,
+        acts={kind.name: kind.acts | declared.get(kind.name, Acts()) for kind in kinds},
+        looks=looks,
     )
 
 
@@ -321,7 +328,10 @@ class Resource:
         details: Callable[[SettingKey], Iterable[Read]] = lambda key: (),
     ) -> Kind:
         """The resource as a kind of setting, with what is particular to it."""
-        return Kind(self.kind, self.rank, self.read, change or self.change, opens=opens, implies=implies, details=details)
+        acts = Acts() if change else Acts((f"ec2:Create{self.noun}",), (f"ec2:Delete{self.noun}",))
+        return Kind(
+            self.kind, self.rank, self.read, change or self.change, opens=opens, implies=implies, details=details, acts=acts
+        )
 
 
 def _dashed(name: str) -> str:

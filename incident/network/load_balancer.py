@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from incident.family import Call, Change, Read, Scope, Unrestorable
+from incident.family import Acts, Call, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, absent_before, always_there, family, immutable, seen
 from incident.network.service import Service
 from incident.network.values import flag, identifiers, items, mapping, present, structures, text, whole
@@ -341,4 +341,34 @@ LOAD_BALANCERS = family(
     },
     inventory=(ELB.read("DescribeLoadBalancers"),),
     absent_codes=("LoadBalancerNotFound", "ListenerNotFound", "RuleNotFound"),
+    acts={
+        BALANCER: Acts(
+            sets=("elasticloadbalancing:CreateLoadBalancer",),
+            removes=(
+                "elasticloadbalancing:DeleteLoadBalancer",
+                "elasticloadbalancing:ModifyLoadBalancerAttributes",
+            ),
+        ),
+        ATTRIBUTE: Acts(
+            sets=(
+                "elasticloadbalancing:SetSecurityGroups",
+                "elasticloadbalancing:SetSubnets",
+            )
+        ),
+        LISTENER: Acts(
+            sets=(
+                "elasticloadbalancing:CreateListener",
+                "elasticloadbalancing:ModifyListener",
+            ),
+            removes=("elasticloadbalancing:DeleteListener",),
+        ),
+        RULE: Acts(
+            sets=(
+                "elasticloadbalancing:CreateRule",
+                "elasticloadbalancing:ModifyRule",
+            ),
+            removes=("elasticloadbalancing:DeleteRule",),
+        ),
+        OPTION: Acts(sets=("elasticloadbalancing:ModifyLoadBalancerAttributes",)),
+    },
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope
+from incident.family import Acts, Change, Read, Scope
 from incident.network.kinds import Event, Kind, Resource, call, family, seen
 from incident.network.values import flag, identifiers, present, structures, text
 from incident.record import JsonObject
@@ -132,4 +132,10 @@ NAT_GATEWAYS = family(
     observers={"DescribeNatGateways": _observe},
     inventory=("DescribeNatGateways",),
     absent_codes=("NatGatewayNotFound",),
+    acts={
+        ADDRESS: Acts(
+            sets=("ec2:AssignPrivateNatGatewayAddress", "ec2:AssociateNatGatewayAddress"),
+            removes=("ec2:DisassociateNatGatewayAddress", "ec2:UnassignPrivateNatGatewayAddress"),
+        )
+    },
 )

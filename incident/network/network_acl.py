@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change, Lookup, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Lookup, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, Resource, always_there, call, family, filtered, seen
 from incident.network.values import cidr, flag, is_world, mapping, structures, text, texts, whole
 from incident.record import JsonObject
@@ -167,4 +167,14 @@ NETWORK_ACLS = family(
         "InvalidAssociationID.NotFound",
         "InvalidRouteTableID.NotFound",  # an emulator's word for a list that is not there
     ),
+    acts={
+        ENTRY: Acts(
+            sets=(
+                "ec2:CreateNetworkAclEntry",
+                "ec2:ReplaceNetworkAclEntry",
+            ),
+            removes=("ec2:DeleteNetworkAclEntry",),
+        ),
+        ASSOCIATION: Acts(sets=("ec2:ReplaceNetworkAclAssociation",)),
+    },
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, Resource, always_there, call, family, filtered, seen
 from incident.network.values import address, flag, identifiers, mapping, structures, text, texts, whole
 from incident.record import JsonObject
@@ -272,4 +272,29 @@ NETWORK_INTERFACES = family(
         "InvalidAttachmentID.NotFound",
         "InvalidNetworkInterfaceAttachmentId.Malformed",
     ),
+    acts={
+        ATTRIBUTE: Acts(
+            sets=(
+                "ec2:ModifyInstanceAttribute",
+                "ec2:ModifyNetworkInterfaceAttribute",
+            )
+        ),
+        ADDRESS: Acts(
+            sets=(
+                "ec2:AssignIpv6Addresses",
+                "ec2:AssignPrivateIpAddresses",
+            ),
+            removes=(
+                "ec2:UnassignIpv6Addresses",
+                "ec2:UnassignPrivateIpAddresses",
+            ),
+        ),
+        ATTACHMENT: Acts(
+            sets=(
+                "ec2:AttachNetworkInterface",
+                "ec2:DetachNetworkInterface",
+            ),
+            removes=("ec2:DetachNetworkInterface",),
+        ),
+    },
 )

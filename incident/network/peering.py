@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, Resource, call, family, seen
 from incident.network.values import flag, mapping, structures, text
 from incident.record import JsonObject
@@ -120,4 +120,9 @@ PEERINGS = family(
     observers={"DescribeVpcPeeringConnections": _observe},
     inventory=("DescribeVpcPeeringConnections",),
     absent_codes=("InvalidVpcPeeringConnectionID.NotFound",),
+    acts={
+        PEERING: Acts(sets=("ec2:CreateVpcPeeringConnection",), removes=("ec2:DeleteVpcPeeringConnection",)),
+        OPTION: Acts(sets=("ec2:ModifyVpcPeeringConnectionOptions",)),
+        ACCEPTANCE: Acts(sets=("ec2:AcceptVpcPeeringConnection",), removes=("ec2:DeleteVpcPeeringConnection",)),
+    },
 )

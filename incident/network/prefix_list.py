@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from incident.family import Change, Lookup, Read, Scope
+from incident.family import Acts, Change, Lookup, Read, Scope
 from incident.network.kinds import Event, Kind, Resource, call, family, immutable, listing, seen
 from incident.network.values import cidr, is_world, present, structures, text, whole
 from incident.record import JsonObject
@@ -136,4 +136,14 @@ PREFIX_LISTS = family(
     observers={"DescribeManagedPrefixLists": _observe_lists, "GetManagedPrefixListEntries": _observe_entries},
     inventory=("DescribeManagedPrefixLists",),
     absent_codes=("InvalidPrefixListID.NotFound", "InvalidPrefixListId.NotFound"),
+    acts={
+        LIST: Acts(
+            sets=(
+                "ec2:CreateManagedPrefixList",
+                "ec2:ModifyManagedPrefixList",
+            ),
+            removes=("ec2:DeleteManagedPrefixList",),
+        ),
+        ENTRY: Acts(sets=("ec2:ModifyManagedPrefixList",), removes=("ec2:ModifyManagedPrefixList",)),
+    },
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, Resource, always_there, call, family, filtered, seen
 from incident.network.route import (
     ROUTE,
@@ -169,4 +169,22 @@ ROUTE_TABLES = family(
     observers={"DescribeRouteTables": _observe},
     inventory=("DescribeRouteTables",),
     absent_codes=("InvalidRouteTableID.NotFound", "InvalidRoute.NotFound", "InvalidAssociationID.NotFound"),
+    acts={
+        ROUTE: Acts(
+            sets=(
+                "ec2:CreateRoute",
+                "ec2:ReplaceRoute",
+            ),
+            removes=("ec2:DeleteRoute",),
+        ),
+        ASSOCIATION: Acts(
+            sets=(
+                "ec2:AssociateRouteTable",
+                "ec2:ReplaceRouteTableAssociation",
+            ),
+            removes=("ec2:DisassociateRouteTable",),
+        ),
+        MAIN: Acts(sets=("ec2:ReplaceRouteTableAssociation",)),
+        PROPAGATION: Acts(sets=("ec2:EnableVgwRoutePropagation",), removes=("ec2:DisableVgwRoutePropagation",)),
+    },
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import TOP, Event, Kind, Reader, Resource, call, family, filtered, first, seen
 from incident.network.rules import Rule, Told, described, permitted, requested
 from incident.network.values import identifiers, is_world, mapping, structures, text, texts
@@ -207,4 +207,18 @@ SECURITY_GROUPS = family(
     observers={"DescribeSecurityGroups": _observe_groups, "DescribeSecurityGroupRules": _observe_rules},
     inventory=("DescribeSecurityGroups", "DescribeSecurityGroupRules"),
     absent_codes=("InvalidGroup.NotFound", "InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.NotFound"),
+    acts={
+        RULE: Acts(
+            sets=(
+                "ec2:AuthorizeSecurityGroupEgress",
+                "ec2:AuthorizeSecurityGroupIngress",
+                "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
+                "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+            ),
+            removes=(
+                "ec2:RevokeSecurityGroupEgress",
+                "ec2:RevokeSecurityGroupIngress",
+            ),
+        ),
+    },
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, Resource, always_there, call, family, filtered, seen
 from incident.network.values import cidr, flag, mapping, present, structures, text, whole
 from incident.record import JsonObject
@@ -160,4 +160,8 @@ SUBNETS = family(
     observers={"DescribeSubnets": _observe},
     inventory=("DescribeSubnets",),
     absent_codes=("InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound"),
+    acts={
+        ATTRIBUTE: Acts(sets=("ec2:ModifySubnetAttribute",)),
+        NETWORK: Acts(sets=("ec2:AssociateSubnetCidrBlock",), removes=("ec2:DisassociateSubnetCidrBlock",)),
+    },
 )

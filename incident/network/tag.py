@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from incident.family import ANY_RESOURCE, Change, Read, Scope
+from incident.family import ANY_RESOURCE, Acts, Change, Read, Scope
 from incident.network.kinds import TAG, Event, Kind, call, family, filtered, seen
 from incident.network.values import identifiers, structures, text
 from incident.record import JsonObject
@@ -52,4 +52,7 @@ TAGS = family(
     readers={"CreateTags": _create, "DeleteTags": _delete},
     observers={"DescribeTags": _observe},
     inventory=("DescribeTags",),
+    acts={
+        TAG: Acts(sets=("ec2:CreateTags",), removes=("ec2:DeleteTags",)),
+    },
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope
+from incident.family import Acts, Change, Read, Scope
 from incident.network.kinds import Event, Kind, always_there, family, immutable, seen
 from incident.network.load_balancer import ELB, options
 from incident.network.values import flag, mapping, present, structures, text, whole
@@ -181,4 +181,15 @@ TARGET_GROUPS = family(
     },
     inventory=(ELB.read("DescribeTargetGroups"),),
     absent_codes=("TargetGroupNotFound",),
+    acts={
+        GROUP: Acts(
+            sets=(
+                "elasticloadbalancing:CreateTargetGroup",
+                "elasticloadbalancing:ModifyTargetGroup",
+            ),
+            removes=("elasticloadbalancing:DeleteTargetGroup",),
+        ),
+        OPTION: Acts(sets=("elasticloadbalancing:ModifyTargetGroupAttributes",)),
+        TARGET: Acts(sets=("elasticloadbalancing:RegisterTargets",), removes=("elasticloadbalancing:DeregisterTargets",)),
+    },
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope
+from incident.family import Acts, Change, Read, Scope
 from incident.network.kinds import Event, Kind, Resource, call, family, immutable, seen
 from incident.network.values import cidr, identifiers, mapping, present, structures, texts, whole
 from incident.record import JsonObject
@@ -166,4 +166,16 @@ TRAFFIC_MIRRORS = family(
         "InvalidTrafficMirrorTargetId.NotFound",
         "InvalidTrafficMirrorSessionId.NotFound",
     ),
+    acts={
+        RULE: Acts(
+            sets=("ec2:CreateTrafficMirrorFilterRule", "ec2:ModifyTrafficMirrorFilterRule"),
+            removes=("ec2:DeleteTrafficMirrorFilterRule",),
+        ),
+        SERVICE: Acts(
+            sets=("ec2:ModifyTrafficMirrorFilterNetworkServices",), removes=("ec2:ModifyTrafficMirrorFilterNetworkServices",)
+        ),
+        SESSION: Acts(
+            sets=("ec2:CreateTrafficMirrorSession", "ec2:ModifyTrafficMirrorSession"), removes=("ec2:DeleteTrafficMirrorSession",)
+        ),
+    },
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, Resource, call, family, immutable, seen
 from incident.network.values import identifiers, mapping, present, structures, text, texts
 from incident.record import JsonObject
@@ -170,4 +170,11 @@ TRANSIT_GATEWAYS = family(
         "DescribeTransitGatewayPeeringAttachments",
     ),
     absent_codes=("InvalidTransitGatewayID.NotFound", "InvalidTransitGatewayAttachmentID.NotFound"),
+    acts={
+        GATEWAY: Acts(sets=("ec2:CreateTransitGateway", "ec2:ModifyTransitGateway"), removes=("ec2:DeleteTransitGateway",)),
+        VPC_ATTACHMENT: Acts(
+            sets=("ec2:CreateTransitGatewayVpcAttachment", "ec2:ModifyTransitGatewayVpcAttachment"),
+            removes=("ec2:DeleteTransitGatewayVpcAttachment",),
+        ),
+    },
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope
+from incident.family import Acts, Change, Read, Scope
 from incident.network.kinds import Event, Kind, Resource, call, family, listing, seen
 from incident.network.values import cidr, flag, structures, text, texts
 from incident.record import JsonObject
@@ -183,4 +183,23 @@ TRANSIT_GATEWAY_ROUTES = family(
     },
     inventory=("DescribeTransitGatewayRouteTables", "DescribeTransitGatewayAttachments"),
     absent_codes=("InvalidRouteTableID.NotFound", "InvalidRoute.NotFound", "InvalidTransitGatewayAttachmentID.NotFound"),
+    acts={
+        ROUTE: Acts(
+            sets=(
+                "ec2:CreateTransitGatewayRoute",
+                "ec2:ReplaceTransitGatewayRoute",
+            ),
+            removes=("ec2:DeleteTransitGatewayRoute",),
+        ),
+        ASSOCIATION: Acts(
+            sets=(
+                "ec2:AssociateTransitGatewayRouteTable",
+                "ec2:DisassociateTransitGatewayRouteTable",
+            ),
+            removes=("ec2:DisassociateTransitGatewayRouteTable",),
+        ),
+        PROPAGATION: Acts(
+            sets=("ec2:EnableTransitGatewayRouteTablePropagation",), removes=("ec2:DisableTransitGatewayRouteTablePropagation",)
+        ),
+    },
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from incident.family import Call, Change, Lookup, Read, Scope, Unrestorable
+from incident.family import Acts, Call, Change, Lookup, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, Resource, always_there, call, family, filtered, immutable, listing, seen
 from incident.network.security_group import QUARANTINE_TAG
 from incident.network.values import cidr, flag, mapping, present, structures, text
@@ -208,4 +208,10 @@ VPCS = family(
     observers={"DescribeVpcs": _observe, "DescribeVpcAttribute": _observe_attribute},
     inventory=("DescribeVpcs",),
     absent_codes=("InvalidVpcID.NotFound",),
+    acts={
+        VPC: Acts(sets=("ec2:CreateVpc", "ec2:ModifyVpcTenancy"), removes=("ec2:DeleteSecurityGroup", "ec2:DeleteVpc")),
+        ATTRIBUTE: Acts(sets=("ec2:ModifyVpcAttribute",)),
+        NETWORK: Acts(sets=("ec2:AssociateVpcCidrBlock",), removes=("ec2:DisassociateVpcCidrBlock",)),
+    },
+    looks=("ec2:DescribeSecurityGroups",),
 )

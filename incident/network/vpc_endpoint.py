@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from incident.family import Change, Read, Scope
+from incident.family import Acts, Change, Read, Scope
 from incident.network.kinds import Event, Kind, Resource, always_there, call, family, seen
 from incident.network.values import document, flag, identifiers, present, structures, text
 from incident.record import JsonObject
@@ -162,4 +162,11 @@ VPC_ENDPOINTS = family(
     observers={"DescribeVpcEndpoints": _observe},
     inventory=("DescribeVpcEndpoints",),
     absent_codes=("InvalidVpcEndpointId.NotFound",),
+    acts={
+        ENDPOINT: Acts(sets=("ec2:CreateVpcEndpoint",), removes=("ec2:DeleteVpcEndpoints",)),
+        ATTRIBUTE: Acts(sets=("ec2:ModifyVpcEndpoint",)),
+        "vpc-endpoint-route-table": Acts(sets=("ec2:ModifyVpcEndpoint",), removes=("ec2:ModifyVpcEndpoint",)),
+        "vpc-endpoint-subnet": Acts(sets=("ec2:ModifyVpcEndpoint",), removes=("ec2:ModifyVpcEndpoint",)),
+        "vpc-endpoint-security-group": Acts(sets=("ec2:ModifyVpcEndpoint",), removes=("ec2:ModifyVpcEndpoint",)),
+    },
 )

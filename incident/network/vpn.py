@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope
+from incident.family import Acts, Change, Read, Scope
 from incident.network.internet_gateway import Attachment
 from incident.network.kinds import Event, Kind, Resource, call, family, immutable, seen
 from incident.network.values import cidr, flag, mapping, present, structures, text, texts
@@ -143,4 +143,15 @@ VPNS = family(
         "InvalidVpnConnectionID.NotFound",
         "InvalidVpnGatewayAttachment.NotFound",
     ),
+    acts={
+        "vpn-gateway-attachment": Acts(
+            sets=(
+                "ec2:AttachVpnGateway",
+                "ec2:DetachVpnGateway",
+            ),
+            removes=("ec2:DetachVpnGateway",),
+        ),
+        CONNECTION: Acts(sets=("ec2:CreateVpnConnection", "ec2:ModifyVpnConnection"), removes=("ec2:DeleteVpnConnection",)),
+        ROUTE: Acts(sets=("ec2:CreateVpnConnectionRoute",), removes=("ec2:DeleteVpnConnectionRoute",)),
+    },
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, absent_before, always_there, family, seen
 from incident.network.service import Service
 from incident.network.values import identifiers, mapping, present, structures, text, whole
@@ -259,4 +259,28 @@ AUTO_SCALING_GROUPS = family(
     },
     observers={"DescribeAutoScalingGroups": _observe, "DescribeAutoScalingInstances": _observe_members},
     inventory=(AUTO_SCALING.read("DescribeAutoScalingGroups"),),
+    acts={
+        GROUP: Acts(
+            sets=(
+                "autoscaling:CreateAutoScalingGroup",
+                "ec2:RunInstances",
+                "iam:CreateServiceLinkedRole",
+                "iam:PassRole",
+            ),
+            removes=("autoscaling:DeleteAutoScalingGroup",),
+        ),
+        ATTRIBUTE: Acts(
+            sets=(
+                "autoscaling:UpdateAutoScalingGroup",
+                "ec2:RunInstances",
+                "iam:PassRole",
+            )
+        ),
+        MEMBER: Acts(
+            sets=(
+                "autoscaling:EnterStandby",
+                "autoscaling:ExitStandby",
+            )
+        ),
+    },
 )

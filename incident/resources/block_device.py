@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Kind, call, family, listing, seen
 from incident.network.values import flag, mapping, structures, text
 from incident.record import JsonObject
@@ -45,4 +45,7 @@ BLOCK_DEVICES = family(
     observers={"DescribeInstances": _observe},
     inventory=(),
     absent_codes=("InvalidInstanceID.NotFound",),
+    acts={
+        BLOCK_DEVICE: Acts(sets=("ec2:ModifyInstanceAttribute",)),
+    },
 )

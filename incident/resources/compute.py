@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
-from incident.family import Call, Change, Family, Lookup, Read, Scope, Unrestorable
+from incident.family import Acts, Call, Change, Family, Lookup, Read, Scope, Unrestorable
 from incident.record import Record
 from incident.settings import Known, Observed, SettingKey, Value, Write
 
@@ -120,6 +120,15 @@ INSTANCES = Family(
     change=_termination,
     absent_codes=frozenset({"InvalidInstanceID.NotFound"}),
     rank={INSTANCE: 10},
+    acts={
+        INSTANCE: Acts(
+            removes=(
+                "ec2:ModifyInstanceAttribute",
+                "ec2:TerminateInstances",
+            )
+        ),
+    },
+    looks=("ec2:DescribeInstanceAttribute",),
 )
 
 VOLUMES = Family(
@@ -132,6 +141,9 @@ VOLUMES = Family(
     change=_removal(VOLUME, "DeleteVolume", "VolumeId"),
     absent_codes=frozenset({"InvalidVolume.NotFound"}),
     rank={VOLUME: 20},
+    acts={
+        VOLUME: Acts(removes=("ec2:DeleteVolume",)),
+    },
 )
 
 SNAPSHOTS = Family(
@@ -144,6 +156,7 @@ SNAPSHOTS = Family(
     change=_removal(SNAPSHOT, "DeleteSnapshot", "SnapshotId"),
     absent_codes=frozenset({"InvalidSnapshot.NotFound"}),
     rank={SNAPSHOT: 25},
+    acts={SNAPSHOT: Acts(removes=("ec2:DeleteSnapshot",))},
 )
 
 IMAGES = Family(
@@ -156,6 +169,7 @@ IMAGES = Family(
     change=_removal(IMAGE, "DeregisterImage", "ImageId"),
     absent_codes=frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"}),
     rank={IMAGE: 22},
+    acts={IMAGE: Acts(removes=("ec2:DeregisterImage",))},
 )
 
 KEY_PAIRS = Family(
@@ -168,6 +182,9 @@ KEY_PAIRS = Family(
     change=_removal(KEY_PAIR, "DeleteKeyPair", "KeyName"),
     absent_codes=frozenset({"InvalidKeyPair.NotFound"}),
     rank={KEY_PAIR: 30},
+    acts={
+        KEY_PAIR: Acts(removes=("ec2:DeleteKeyPair",)),
+    },
 )
 
 FAMILIES = (INSTANCES, VOLUMES, SNAPSHOTS, IMAGES, KEY_PAIRS)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from incident.family import Change, Family, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Family, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, family
 from incident.network.values import flag, mapping, structures, text, whole
 from incident.record import JsonObject
@@ -61,6 +61,9 @@ MFA_DEVICES = family(
     inventory=(IAM.read("ListVirtualMFADevices"),),
     absent_codes=(NO_SUCH,),
     home_only=True,
+    acts={
+        MFA_DEVICE: Acts(removes=("iam:DeleteVirtualMFADevice",)),
+    },
 )
 
 
@@ -103,6 +106,9 @@ USERS_MFA_DEVICES = family(
     observers={"ListMFADevices": _observe_users_devices},
     inventory=(),
     absent_codes=(NO_SUCH,),
+    acts={
+        USER_MFA_DEVICE: Acts(removes=("iam:DeactivateMFADevice",)),
+    },
 )
 
 
@@ -161,6 +167,7 @@ class _Credential:
             observers={f"List{self.noun}s": self._observe},
             inventory=(),
             absent_codes=(NO_SUCH,),
+            acts={self.kind: Acts(sets=(f"iam:Update{self.noun}",), removes=(f"iam:Delete{self.noun}",))},
         )
 
 
@@ -237,6 +244,9 @@ PASSWORD_POLICIES = family(
     inventory=(IAM.read("GetAccountPasswordPolicy"),),
     absent_codes=(NO_SUCH,),
     home_only=True,
+    acts={
+        SIGN_IN_RULES: Acts(sets=("iam:UpdateAccountPasswordPolicy",), removes=("iam:DeleteAccountPasswordPolicy",)),
+    },
 )
 
 FAMILIES = (MFA_DEVICES, USERS_MFA_DEVICES, *(one.family() for one in _CREDENTIALS), PASSWORD_POLICIES)

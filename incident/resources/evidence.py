@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from incident.family import Call, Change, Family, Read, Scope
+from incident.family import Acts, Call, Change, Family, Read, Scope
 from incident.record import Record
 from incident.settings import Known, Observed, SettingKey, Value, Write
 
@@ -73,6 +73,14 @@ SNAPSHOTS_OF_INSTANCES = Family(
     read=_read,
     observe=_observe,
     change=_change,
+    acts={
+        EVIDENCE_SNAPSHOTS: Acts(
+            sets=(
+                "ec2:CreateSnapshots",
+                "ec2:CreateTags",
+            )
+        ),
+    },
 )
 
 
@@ -123,6 +131,7 @@ COPIES_OF_SNAPSHOTS = Family(
     read=_read_copy,
     observe=_observe_copy,
     change=_change_copy,
+    acts={EVIDENCE_COPY: Acts(sets=("ec2:CopySnapshot", "ec2:CreateTags"))},
 )
 
 
@@ -154,6 +163,7 @@ SHARED_SNAPSHOTS = Family(
     read=lambda key: Read("ec2", "DescribeSnapshotAttribute", {"SnapshotId": key.resource, "Attribute": _PERMISSION}),
     observe=_observe_share,
     change=_change_share,
+    acts={EVIDENCE_SHARE: Acts(sets=("ec2:ModifySnapshotAttribute",), removes=("ec2:ModifySnapshotAttribute",))},
 )
 
 
@@ -184,6 +194,7 @@ LOCKED_SNAPSHOTS = Family(
     read=lambda key: Read("ec2", "DescribeLockedSnapshots", {"SnapshotIds": [key.resource]}),
     observe=_observe_lock,
     change=_change_lock,
+    acts={EVIDENCE_LOCK: Acts(sets=("ec2:LockSnapshot",))},
 )
 
 FAMILIES = (SNAPSHOTS_OF_INSTANCES, COPIES_OF_SNAPSHOTS, SHARED_SNAPSHOTS, LOCKED_SNAPSHOTS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope
+from incident.family import Acts, Change, Read, Scope
 from incident.network.kinds import Event, Kind, absent_before, always_there, family
 from incident.network.values import identifiers, structures, text
 from incident.record import JsonObject
@@ -88,6 +88,15 @@ SAML_PROVIDERS = family(
     inventory=(IAM.read("ListSAMLProviders"),),
     absent_codes=(NO_SUCH,),
     home_only=True,
+    acts={
+        SAML_PROVIDER: Acts(
+            sets=(
+                "iam:CreateSAMLProvider",
+                "iam:UpdateSAMLProvider",
+            ),
+            removes=("iam:DeleteSAMLProvider",),
+        ),
+    },
 )
 
 
@@ -216,6 +225,13 @@ OIDC_PROVIDERS = family(
     inventory=(IAM.read("ListOpenIDConnectProviders"),),
     absent_codes=(NO_SUCH,),
     home_only=True,
+    acts={
+        OIDC_PROVIDER: Acts(sets=("iam:CreateOpenIDConnectProvider",), removes=("iam:DeleteOpenIDConnectProvider",)),
+        OIDC_CLIENT: Acts(
+            sets=("iam:AddClientIDToOpenIDConnectProvider",), removes=("iam:RemoveClientIDFromOpenIDConnectProvider",)
+        ),
+        OIDC_THUMBPRINTS: Acts(sets=("iam:UpdateOpenIDConnectProviderThumbprint",)),
+    },
 )
 
 FAMILIES = (SAML_PROVIDERS, OIDC_PROVIDERS)

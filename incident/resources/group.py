@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from incident.family import Change, Read, Scope
+from incident.family import Acts, Change, Read, Scope
 from incident.network.kinds import Event, Kind, family, immutable
 from incident.network.values import mapping
 from incident.record import JsonObject
@@ -76,4 +76,21 @@ GROUPS = family(
     inventory=(IAM.read(EVERYTHING, Filter=["Group"]),),
     absent_codes=(NO_SUCH,),
     home_only=True,
+    acts={
+        GROUP: Acts(
+            sets=("iam:CreateGroup",),
+            removes=(
+                "iam:DeleteGroup",
+                "iam:DeleteGroupPolicy",
+                "iam:DetachGroupPolicy",
+                "iam:GetGroup",
+                "iam:ListAttachedGroupPolicies",
+                "iam:ListGroupPolicies",
+                "iam:RemoveUserFromGroup",
+            ),
+        ),
+        "attached-group-policy": Acts(sets=("iam:AttachGroupPolicy",), removes=("iam:DetachGroupPolicy",)),
+        "group-policy": Acts(sets=("iam:PutGroupPolicy",), removes=("iam:DeleteGroupPolicy",)),
+    },
+    looks=("iam:ListGroupPolicies",),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from incident.family import Call, Change, Read, Scope, Unrestorable
+from incident.family import Acts, Call, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, always_there, family, immutable
 from incident.network.values import mapping, structures, text
 from incident.record import JsonObject
@@ -102,6 +102,9 @@ ACCESS_KEYS = family(
     observers={"ListAccessKeys": _observe_keys},
     inventory=(),
     absent_codes=(NO_SUCH,),
+    acts={
+        ACCESS_KEY: Acts(sets=("iam:UpdateAccessKey",), removes=("iam:DeleteAccessKey",)),
+    },
 )
 
 
@@ -156,6 +159,7 @@ LOGIN_PROFILES = family(
     observers={"GetLoginProfile": _observe_login},
     inventory=(),
     absent_codes=(NO_SUCH,),
+    acts={LOGIN_PROFILE: Acts(removes=("iam:DeleteLoginProfile",))},
 )
 
 
@@ -268,6 +272,44 @@ USERS = family(
     inventory=(IAM.read(EVERYTHING, Filter=["User"]),),
     absent_codes=(NO_SUCH,),
     home_only=True,
+    acts={
+        USER: Acts(
+            sets=("iam:CreateUser",),
+            removes=(
+                "iam:DeactivateMFADevice",
+                "iam:DeleteAccessKey",
+                "iam:DeleteLoginProfile",
+                "iam:DeleteSSHPublicKey",
+                "iam:DeleteServiceSpecificCredential",
+                "iam:DeleteSigningCertificate",
+                "iam:DeleteUser",
+                "iam:DeleteUserPolicy",
+                "iam:DetachUserPolicy",
+                "iam:GetLoginProfile",
+                "iam:ListAccessKeys",
+                "iam:ListAttachedUserPolicies",
+                "iam:ListGroupsForUser",
+                "iam:ListMFADevices",
+                "iam:ListSSHPublicKeys",
+                "iam:ListServiceSpecificCredentials",
+                "iam:ListSigningCertificates",
+                "iam:ListUserPolicies",
+                "iam:RemoveUserFromGroup",
+            ),
+        ),
+        MEMBERSHIP: Acts(sets=("iam:AddUserToGroup",), removes=("iam:RemoveUserFromGroup",)),
+        USER_POLICY: Acts(sets=("iam:PutUserPolicy",), removes=("iam:DeleteUserPolicy",)),
+        ATTACHED_USER_POLICY: Acts(sets=("iam:AttachUserPolicy",), removes=("iam:DetachUserPolicy",)),
+    },
+    looks=(
+        "iam:GetLoginProfile",
+        "iam:ListAccessKeys",
+        "iam:ListMFADevices",
+        "iam:ListSSHPublicKeys",
+        "iam:ListServiceSpecificCredentials",
+        "iam:ListSigningCertificates",
+        "iam:ListUserPolicies",
+    ),
 )
 
 FAMILIES = (ACCESS_KEYS, USERS, LOGIN_PROFILES)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from incident.family import Change, Read, Scope
+from incident.family import Acts, Change, Read, Scope
 from incident.network import kinds
 from incident.network.kinds import Event, Kind, family, filtered, immutable, seen
 from incident.network.values import mapping, structures, text
@@ -102,6 +102,23 @@ INSTANCE_PROFILES = family(
     inventory=(IAM.read("ListInstanceProfiles"),),
     absent_codes=(NO_SUCH,),
     home_only=True,
+    acts={
+        PROFILE: Acts(
+            sets=("iam:CreateInstanceProfile",),
+            removes=(
+                "iam:DeleteInstanceProfile",
+                "iam:GetInstanceProfile",
+                "iam:RemoveRoleFromInstanceProfile",
+            ),
+        ),
+        PROFILE_ROLE: Acts(
+            sets=(
+                "iam:AddRoleToInstanceProfile",
+                "iam:PassRole",
+            ),
+            removes=("iam:RemoveRoleFromInstanceProfile",),
+        ),
+    },
 )
 
 
@@ -171,4 +188,14 @@ ASSOCIATIONS = family(
     },
     observers={"DescribeIamInstanceProfileAssociations": kinds.observer("IamInstanceProfileAssociations", _observe_association)},
     inventory=("DescribeIamInstanceProfileAssociations",),
+    acts={
+        ASSOCIATION: Acts(
+            sets=(
+                "ec2:AssociateIamInstanceProfile",
+                "ec2:ReplaceIamInstanceProfileAssociation",
+                "iam:PassRole",
+            ),
+            removes=("ec2:DisassociateIamInstanceProfile",),
+        ),
+    },
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from incident.family import Change, Read, Scope, Unrestorable
+from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, always_there, call, family, immutable, listing, observer, seen
 from incident.network.values import identifiers, mapping, structures, text, texts
 from incident.record import JsonObject
@@ -145,4 +145,9 @@ LAUNCH_TEMPLATES = family(
         "InvalidLaunchTemplateId.NotFoundException",
         "InvalidLaunchTemplateId.VersionNotFound",
     ),
+    acts={
+        LAUNCH_TEMPLATE: Acts(removes=("ec2:DeleteLaunchTemplate",)),
+        VERSION: Acts(removes=("ec2:DeleteLaunchTemplateVersions",)),
+        DEFAULT: Acts(sets=("ec2:ModifyLaunchTemplate",)),
+    },
 )

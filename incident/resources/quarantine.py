@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from incident.family import Call, Change, Read, Scope
+from incident.family import Acts, Call, Change, Read, Scope
 from incident.network.kinds import Kind, call, family, filtered, seen
 from incident.network.rules import Rule, permitted
 from incident.network.security_group import GROUP
@@ -105,4 +105,14 @@ QUARANTINE_RULES = family(
     observers={"DescribeSecurityGroups": _observe},
     inventory=(),
     absent_codes=("InvalidGroup.NotFound",),
+    acts={
+        RULES: Acts(
+            sets=(
+                "ec2:AuthorizeSecurityGroupEgress",
+                "ec2:AuthorizeSecurityGroupIngress",
+                "ec2:RevokeSecurityGroupEgress",
+                "ec2:RevokeSecurityGroupIngress",
+            )
+        ),
+    },
 )

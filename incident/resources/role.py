@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from incident.family import Change, Read, Scope
+from incident.family import Acts, Change, Read, Scope
 from incident.network.kinds import Event, Kind, always_there, family, immutable
 from incident.network.values import mapping, text
 from incident.record import JsonObject
@@ -142,4 +142,25 @@ ROLES = family(
     inventory=(IAM.read(EVERYTHING, Filter=["Role"]),),
     absent_codes=(NO_SUCH,),
     home_only=True,
+    acts={
+        ROLE: Acts(
+            sets=("iam:CreateRole",),
+            removes=(
+                "iam:DeleteRole",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:ListAttachedRolePolicies",
+                "iam:ListInstanceProfilesForRole",
+                "iam:ListRolePolicies",
+                "iam:RemoveRoleFromInstanceProfile",
+            ),
+        ),
+        TRUST: Acts(sets=("iam:UpdateAssumeRolePolicy",)),
+        ROLE_POLICY: Acts(sets=("iam:PutRolePolicy",), removes=("iam:DeleteRolePolicy",)),
+        ATTACHED_ROLE_POLICY: Acts(sets=("iam:AttachRolePolicy",), removes=("iam:DetachRolePolicy",)),
+    },
+    looks=(
+        "iam:ListInstanceProfilesForRole",
+        "iam:ListRolePolicies",
+    ),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from incident.family import Call, Change, Family, Read, Scope, Unrestorable
+from incident.family import Acts, Call, Change, Family, Read, Scope, Unrestorable
 from incident.record import Record
 from incident.settings import Known, Observed, SettingKey, Value, Write
 
@@ -66,6 +66,9 @@ STACKS = Family(
     change=_change,
     absent_codes=frozenset({"ValidationError"}),
     rank={STACK: 1000},
+    acts={
+        STACK: Acts(removes=("cloudformation:DeleteStack",)),
+    },
 )
 
 FAMILIES = (STACKS,)

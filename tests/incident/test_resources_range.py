@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from roundtrip import BEFORE, told_wrongly, values
 
 from drill.aws import Range, RangeConfig
+from gateway.practice.configuration import granted_to
 from incident.approvals import Answer
 from incident.families import family_for_event, family_for_kind
 from incident.family import Family, Read, Scope
@@ -162,7 +163,7 @@ class Account:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Range]:
-    with Range(RangeConfig(regions=(REGION,))) as aws:
+    with Range(RangeConfig(regions=(REGION,), granted=granted_to(["111122223333"]))) as aws:
         yield aws
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import httpx
 from crashes import executor, utc_now
-from permissions import action_of
 
 from drill.aws.range import Range
 from drill.scenario import Scenario
@@ -71,11 +70,6 @@ class World:
         ours = [call for call in done if "CountermandResponder" in str(call["principal"])]
         return sorted((call["region"], call["operation"], ",".join(sorted(call["params"]))) for call in ours)
 
-    def actions(self) -> set[str]:
-        """The IAM actions that the response needed since the attack: those of its calls, and those that its steps declare."""
-        called = {action_of(call["service"], call["operation"]) for call in self.aws.app.traffic.seen()}
-        return called | {action for plan in self.plans for step in plan.steps for action in step.permissions}
-
     def settings(self) -> list[str]:
         """Every setting of the plans as a read shows it, without ids."""
         aws = client(self.aws)
@@ -124,7 +118,6 @@ def attacked(aws: Range, scenario: Scenario, folder: Path, *, swept: bool = True
     before = aws.dump()
     baseline = _baseline(aws) if swept and scenario.baseline else Before()
     stage.attack()
-    aws.app.traffic.watch(True)
     plans = plans_for(aws, stage, scenario, baseline)
     ledger_url = ledger_url or f"sqlite:///{folder / 'ledger.db'}"
     _approve(ledger_url, plans)

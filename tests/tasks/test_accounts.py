@@ -7,6 +7,7 @@ import pytest
 
 from drill.aws.config import RangeConfig
 from drill.aws.range import Range
+from gateway.practice.configuration import granted_to
 from tasks.aws import Aws, AwsError
 from tasks.config import AwsConfig
 
@@ -15,7 +16,7 @@ OWN, OTHER = "111122223333", "444455556666"
 
 @pytest.fixture(scope="module")
 def aws():
-    with Range(RangeConfig(accounts=(OWN, OTHER), regions=("us-east-1",))) as aws:
+    with Range(RangeConfig(accounts=(OWN, OTHER), regions=("us-east-1",), granted=granted_to([OWN, OTHER]))) as aws:
         yield aws
 
 

@@ -12,6 +12,7 @@ from drill.scenario import load
 from drill.stage import Stage, range_config
 from flows.case import Case
 from flows.scope import _ask_config, investigation
+from gateway.practice.configuration import granted_to
 from incident.actor import Actor, Credential, Link
 from incident.attribution import followed
 from incident.config_items import Question
@@ -30,7 +31,7 @@ INCIDENT = "inc-config"
 @pytest.fixture(scope="module")
 def stage():
     scenario = load("older-than-the-trail")
-    with Range(range_config(scenario)) as aws:
+    with Range(range_config(scenario, granted=granted_to(scenario.account_ids))) as aws:
         stage = Stage(scenario, aws)
         stage.build_estate()
         stage.attack()

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from drill.aws.config import RangeConfig
 from drill.aws.range import Range
 from drill.client import boto_client
+from gateway.practice.configuration import granted_to
 from tasks.aws import Aws
 from tasks.config import AwsConfig, Config, EvidenceStoreConfig, first_problem
 from tasks.evidence import EvidenceStore, EvidenceUnavailable
@@ -25,7 +26,11 @@ KEY = f"arn:aws:kms:{REGION}:{EVIDENCE}:key/11111111-2222-3333-4444-555555555555
 
 @pytest.fixture(scope="module")
 def aws():
-    with Range(RangeConfig(accounts=(OWN, EVIDENCE), regions=("us-east-1", REGION))) as aws:
+    with Range(
+        RangeConfig(
+            accounts=(OWN, EVIDENCE), regions=("us-east-1", REGION), granted=granted_to([OWN, EVIDENCE], EvidenceBucket="example-*")
+        )
+    ) as aws:
         yield aws
 
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from drill.aws.config import RangeConfig
 from drill.aws.range import Range
 from drill.client import boto_client
+from gateway.practice.configuration import granted_to
 from incident.collection import Handover, copy_steps, seal_steps, snapshot_steps
 from incident.families import family_for_kind
 from incident.plan import Plan, Step
@@ -30,7 +31,11 @@ HANDOVER = Handover(EVIDENCE, KEY, 30)
 
 @pytest.fixture
 def aws(monkeypatch):
-    with Range(RangeConfig(accounts=(ACCOUNT,), regions=(REGION,))) as aws:
+    with Range(
+        RangeConfig(
+            accounts=(ACCOUNT,), regions=(REGION,), granted=granted_to([ACCOUNT], SnapshotKey="arn:aws:kms:*:111122223333:key/*")
+        )
+    ) as aws:
         keys = aws.responder()
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret)

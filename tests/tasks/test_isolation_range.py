@@ -14,6 +14,7 @@ from drill.aws.range import Range
 from drill.client import boto_client
 from drill.scenario import load, loads
 from drill.stage import range_config
+from gateway.practice.configuration import granted_to
 from incident.approvals import Answer
 from incident.families import family_for_kind
 from incident.guards import refusals
@@ -86,7 +87,7 @@ expect: {restored: true}
 def infected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A colleague's web server, which an EC2 finding is about, with the plans that isolate it carried out."""
     scenario = loads(INFECTED)
-    with Range(range_config(scenario, snapshot_seconds=0)) as aws:
+    with Range(range_config(scenario, snapshot_seconds=0, granted=granted_to(scenario.account_ids))) as aws:
         world = attacked(aws, scenario, tmp_path_factory.mktemp("infected"))
         outcomes = apply_all(world.executor(), world.plans)
         assert [outcome for outcome in outcomes if not outcome.good] == []
@@ -190,7 +191,7 @@ def test_an_instance_that_is_gone_needs_nothing(infected: World):
 
 def test_the_actors_instance_with_two_interfaces_is_isolated_then_gone(tmp_path: Path):
     scenario = load("mining-instance")
-    with Range(range_config(scenario, snapshot_seconds=0)) as aws:
+    with Range(range_config(scenario, snapshot_seconds=0, granted=granted_to(scenario.account_ids))) as aws:
         world = attacked(aws, scenario, tmp_path)
         runner = world.executor()
         assert all(outcome.good for outcome in apply_all(runner, world.plans[:2]))
@@ -211,7 +212,7 @@ class _Interrupted(Exception):
 
 def test_an_interface_that_was_left_between_the_groups_is_cut_off_by_the_next_run(tmp_path: Path):
     scenario = load("mining-instance")
-    with Range(range_config(scenario, snapshot_seconds=0)) as aws:
+    with Range(range_config(scenario, snapshot_seconds=0, granted=granted_to(scenario.account_ids))) as aws:
         world = attacked(aws, scenario, tmp_path)
         cutting = [step.id for step in world.plans[1].steps if step.key.kind == "network-interface-attribute"]
 
@@ -228,7 +229,7 @@ def test_an_interface_that_was_left_between_the_groups_is_cut_off_by_the_next_ru
 
 def test_a_release_puts_back_all_that_isolation_changed_and_takes_our_groups_away(tmp_path: Path):
     scenario = loads(INFECTED)
-    with Range(range_config(scenario, snapshot_seconds=0)) as aws:
+    with Range(range_config(scenario, snapshot_seconds=0, granted=granted_to(scenario.account_ids))) as aws:
         world = attacked(aws, scenario, tmp_path)
         apply_all(world.executor(), world.plans)
         ledger, reader = Ledger.open(world.ledger_url, utc_now), client(aws)

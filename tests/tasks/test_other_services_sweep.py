@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from drill.aws.range import Range, RangeConfig
+from gateway.practice.configuration import granted_to
 from incident.families import FAMILIES
 from incident.family import Read, Scope
 from tasks.aws import Aws
@@ -19,7 +20,7 @@ from tasks.config import AwsConfig
 
 @pytest.fixture
 def aws(monkeypatch):
-    with Range(RangeConfig(regions=("us-east-1", "eu-central-1"))) as running:
+    with Range(RangeConfig(regions=("us-east-1", "eu-central-1"), granted=granted_to(["111122223333"]))) as running:
         keys = running.responder()
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret)

@@ -12,6 +12,7 @@ import drill
 from drill.aws.range import Range
 from drill.scenario import load
 from drill.stage import range_config
+from gateway.practice.configuration import granted_to
 
 LIBRARY = sorted((Path(drill.__file__).parent / "scenarios").glob("*.yaml"))
 QUICK = ("open-ssh-to-world", "foreign-network", "torn-down")
@@ -25,11 +26,11 @@ def _parameter(path: Path) -> object:
 @pytest.mark.parametrize("path", [_parameter(path) for path in LIBRARY if len(load(path).accounts) == 1])
 def test_the_network_is_what_it_was_and_nothing_is_left(path, tmp_path):
     scenario = load(path)
-    with Range(range_config(scenario, snapshot_seconds=0)) as aws:
+    with Range(range_config(scenario, snapshot_seconds=0, granted=granted_to(scenario.account_ids))) as aws:
         world = attacked(aws, scenario, tmp_path)
         outcomes = apply_all(world.executor(), world.plans)
         assert [outcome for outcome in outcomes if not outcome.good] == []
-        assert missing(world.actions()) == []
+        assert missing(world.plans) == []
         judged = world.judged()
         assert judged.differences == []
         assert judged.leftovers == []

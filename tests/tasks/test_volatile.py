@@ -17,6 +17,7 @@ from direct import client
 from drill.aws.config import RangeConfig
 from drill.aws.range import Range
 from drill.client import boto_client
+from gateway.practice.configuration import granted_to
 from incident.actor import Actor, Credential, Foothold, Link
 from incident.collection import Kept, beyond_snapshots, not_kept, resting_on_evidence
 from incident.plan import Phase, Plan, PlannedCall, Step
@@ -35,7 +36,7 @@ LETS_ALL = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow"
 
 @pytest.fixture(scope="module")
 def aws():
-    with Range(RangeConfig(accounts=(ACCOUNT,), regions=(REGION,))) as aws:
+    with Range(RangeConfig(accounts=(ACCOUNT,), regions=(REGION,), granted=granted_to([ACCOUNT]))) as aws:
         yield aws
 
 
