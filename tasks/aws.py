@@ -7,11 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from incident.family import Family, Read, Scope
@@ -37,6 +40,7 @@ DENIED = frozenset(
 )
 _WAIT_OUT_SECONDS = 60
 _SESSION_SECONDS = 45 * 60
+_making = threading.Lock()
 
 
 class AwsError(Exception):
@@ -192,7 +196,7 @@ class Aws:
 
     def _new_session(self, account: str) -> boto3.Session:
         if account == "" or account == self._own_account():
-            return boto3.Session()
+            return _new_session()
         return self._assumed(account)
 
     def _own_account(self) -> str:
@@ -214,7 +218,26 @@ class Aws:
         }
         granted = self.call(own, self.config.home_region, "sts", "AssumeRole", parameters)["Credentials"]
         self._assumed_at[account] = time.monotonic()
-        return boto3.Session(granted["AccessKeyId"], granted["SecretAccessKey"], granted["SessionToken"])
+        return _new_session(granted["AccessKeyId"], granted["SecretAccessKey"], granted["SessionToken"])
+
+
+def _new_session(*keys: str) -> boto3.Session:
+    """A session, of the given key, secret and token or of the environment's.
+
+    All share one reader of the services' models. With one each, every account's session would read and keep them anew.
+    """
+    with _making:
+        core = botocore.session.Session()
+        core.register_component("data_loader", _models())
+        session = boto3.Session(*keys, botocore_session=core)
+        # boto3 adds its own folder for every session.
+        _models().search_paths[:] = dict.fromkeys(_models().search_paths)
+        return session
+
+
+@cache
+def _models() -> Loader:
+    return botocore.session.Session().get_component("data_loader")
 
 
 def principal_of(arn: str) -> str:

@@ -13,12 +13,15 @@ import pytest
 from hypothesis import settings
 
 from tasks.ledger import Ledger
+from tests import botocore_classes
 
 pytest_plugins = ("tests.policies_used", "tests.postgres", "pytester")
 
 # How long an example takes says more about the machine's other work than about the code.
 settings.register_profile("countermand", deadline=None, print_blob=True)
 settings.load_profile("countermand")
+
+botocore_classes.keep()
 
 ROOT = Path(__file__).resolve().parent.parent
 _MUST_RUN_IN_CI = frozenset({"browser", "postgres", "redis"})

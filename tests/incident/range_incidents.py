@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import boto3
 import botocore
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from hypothesis import strategies as st
 from range_changes import CHANGES, NothingToChange, World, build, make
-from roundtrip import BEFORE, REGION, Network, values
+from roundtrip import BEFORE, REGION, Network, client_of, values
 
 from drill.aws import Range
 from incident.actor import Actor, Credential, Link
@@ -122,12 +124,20 @@ def _call(planned: PlannedCall) -> Call:
 
 def _user(aws: Range, name: str) -> Any:
     """An EC2 client of a user who may do everything, and whose calls leave records."""
-    keys = aws.bootstrap().for_boto3()
-    iam = boto3.client("iam", endpoint_url=aws.url, region_name=REGION, **keys)
+    iam = client_of(aws.url, "iam", **aws.bootstrap().for_boto3())
     iam.create_user(UserName=name)
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     iam.put_user_policy(UserName=name, PolicyName="everything", PolicyDocument=json.dumps(everything))
     key = iam.create_access_key(UserName=name)["AccessKey"]
+    client = _hand(aws.url, name)
+    # The user of the last incident is gone, and so is its key.
+    client._request_signer._credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    return client
+
+
+@cache
+def _hand(url: str, name: str) -> Any:
     config = botocore.config.Config(retries={"max_attempts": 0})
-    given = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
-    return boto3.client("ec2", endpoint_url=aws.url, region_name=REGION, config=config, **given)
+    return boto3.client(
+        "ec2", endpoint_url=url, region_name=REGION, config=config, aws_access_key_id=name, aws_secret_access_key=name
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import boto3
@@ -37,7 +38,7 @@ class Network:
         """A client of any service; `recorded` calls are the actor's."""
         if (service, recorded) not in self._clients:
             keys = self.aws.responder() if recorded else self.aws.bootstrap()
-            self._clients[service, recorded] = _client(self.aws, service, keys.for_boto3())
+            self._clients[service, recorded] = client_of(self.aws.url, service, **keys.for_boto3())
         return self._clients[service, recorded]
 
     def settings(self) -> dict[SettingKey, Observed]:
@@ -128,9 +129,11 @@ class Network:
         return _method(self.client(read.service), read.operation)(**read.parameters)
 
 
-def _client(aws: Range, service: str, keys: dict[str, str | None]) -> Any:
+@cache
+def client_of(url: str, service: str, **keys: str | None) -> Any:
+    """A client, the same one for the same keys: a range that is reset has them still."""
     config = botocore.config.Config(retries={"max_attempts": 0}, parameter_validation=True)
-    return boto3.client(service, endpoint_url=aws.url, region_name=REGION, config=config, **keys)
+    return boto3.client(service, endpoint_url=url, region_name=REGION, config=config, **keys)
 
 
 def _method(client: Any, operation: str) -> Callable[..., dict[str, Any]]:
