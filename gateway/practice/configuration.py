@@ -21,6 +21,18 @@ from tasks.config import AwsConfig, Config
 SLACK_CHANNEL = "C0INCIDENTS"
 SLACK_TEAM = "T0PRACTICE"
 PEOPLE = (("alice", "U0ALICE"), ("bob", "U0BOB"))
+SLACK_SCOPES = (
+    "channels:history",
+    "chat:write",
+    "commands",
+    "groups:history",
+    "groups:read",
+    "groups:write",
+    "pins:write",
+    "users:read",
+)
+"""What the manifest asks for, and no more: a call without its scope shows here before it does in a real workspace."""
+
 WEBHOOK_KEY = "practice-webhook-key"
 _SECRETS = {"bot_token": "xoxb-practice", "app_token": "xapp-practice", "signing_secret": "practice-signing-secret"}
 _LAG_MARGIN_SECONDS = 1.0
@@ -30,7 +42,15 @@ def practice_slack(stack: Stack) -> FakeSlack:
     """A Slack whose clicks go to the practice gateway."""
     users = [{"id": user, "name": name, "team_id": SLACK_TEAM} for name, user in PEOPLE]
     door = f"{stack.gateway_url}/slack/events"
-    return FakeSlack(**_SECRETS, request_url=door, channels=(SLACK_CHANNEL,), users=users, team=SLACK_TEAM)
+    return FakeSlack(
+        **_SECRETS,
+        request_url=door,
+        channels=(SLACK_CHANNEL,),
+        users=users,
+        team=SLACK_TEAM,
+        scopes=SLACK_SCOPES,
+        commands=("/incident",),
+    )
 
 
 def practice_config(scenario: Scenario, folder: Path, aws: Range, slack: FakeSlack, stack: Stack) -> Config:

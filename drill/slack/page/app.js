@@ -9,7 +9,7 @@ const POLL_MILLISECONDS = 700;
 const TOAST_MILLISECONDS = 6000;
 const $ = (id) => document.getElementById(id);
 
-const page = { user: "", channel: "", thread: "", seen: null, shownViews: "", first: true };
+const page = { user: "", channel: "", thread: "", seen: null, shownViews: "", first: true, pinsOpen: false };
 
 async function ask(path, body) {
   const answer = await fetch(`/control/${path}`, body && { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
@@ -48,14 +48,53 @@ function choose(state) {
 function show() {
   const { channels } = page.seen;
   const channel = channels.find((one) => one.id === page.channel);
-  $("title").textContent = channel ? `# ${channel.name}` : "";
-  fill($("pins"), channel?.pinned.length ? [icon("pin"), `${channel.pinned.length} pinned`] : []);
+  $("title").textContent = channel ? label(channel) : "";
+  $("topic").textContent = channel?.topic ?? "";
+  showPins(channel);
   $("draft").placeholder = channel ? `Message #${channel.name}, or /command` : "";
   showPeople();
-  fill($("channels"), channels.map((one) => entry(one.id === page.channel, `# ${one.name}`, "", () => go({ channel: one.id, thread: "" }))));
+  fill($("channels"), channels.map((one) => entry(one.id === page.channel, label(one), "", () => go({ channel: one.id, thread: "" }))));
   showMessages();
   showThread();
   showModals();
+}
+
+const label = (channel) => `${channel.is_private ? "🔒" : "#"} ${channel.name}`;
+
+// What is pinned, each with the way to it.
+function showPins(channel) {
+  const pinned = inChannel().filter((one) => channel?.pinned.includes(one.ts));
+  const button = $("pins");
+  button.hidden = !pinned.length;
+  button.setAttribute("aria-expanded", String(page.pinsOpen));
+  fill(button, [icon("pin"), `${pinned.length} pinned`]);
+  $("pinned").hidden = !page.pinsOpen || !pinned.length;
+  fill(
+    $("pinned"),
+    pinned.map((one) => make("button", { type: "button", class: "pinned-line", onclick: () => jumpTo(one.ts) }, icon("pin"), firstWords(one))),
+  );
+}
+
+const firstWords = (one) => one.blocks?.find((block) => block.type === "header")?.text.text ?? one.text;
+
+function jumpTo(ts) {
+  const found = $("messages").querySelector(`[data-ts="${ts}"]`);
+  found?.scrollIntoView({ block: "center" });
+  found?.classList.add("found");
+  setTimeout(() => found?.classList.remove("found"), TOAST_MILLISECONDS / 3);
+}
+
+// While a command is typed, the app's commands are offered as Slack's client does.
+function offerCommands() {
+  const typed = $("draft").value;
+  const fitting = typed.startsWith("/") && !typed.includes(" ") ? (page.seen?.commands ?? []).filter((one) => one.startsWith(typed)) : [];
+  $("commands").hidden = !fitting.length;
+  const take = (one) => {
+    $("draft").value = `${one} `;
+    $("draft").focus();
+    offerCommands();
+  };
+  fill($("commands"), fitting.map((one) => make("button", { type: "button", class: "pinned-line", onclick: () => take(one) }, make("b", {}, one), " countermand")));
 }
 
 function showPeople() {
@@ -93,7 +132,7 @@ const isReply = (message) => message.thread_ts && message.thread_ts !== message.
 function showMessages() {
   const box = $("messages");
   const atEnd = page.first || box.scrollHeight - box.scrollTop - box.clientHeight < 60;
-  const roots = inChannel().filter((one) => !isReply(one));
+  const roots = inChannel().filter((one) => !isReply(one) || one.subtype === "thread_broadcast");
   const quiet = make("div", { class: "quiet" }, make("strong", {}, "Nothing here yet."), " Messages of the app appear by themselves.");
   fill(box, roots.length ? roots.map((one) => message(one, true)) : [quiet]);
   if (atEnd) box.scrollTop = box.scrollHeight;
@@ -129,6 +168,7 @@ function message(one, withThread) {
       "div",
       { class: "message-body" },
       one.is_ephemeral && make("div", { class: "only-you" }, icon("eye"), "Only visible to you"),
+      withThread && isReply(one) && make("button", { type: "button", class: "replied", onclick: () => go({ thread: one.thread_ts }) }, "replied to a thread"),
       one.pinned_to && make("div", { class: "only-you" }, icon("pin"), "Pinned"),
       make("div", { class: "who" }, make("b", {}, name), isApp && make("span", { class: "app" }, "APP"), make("time", { dateTime: when.toISOString() }, when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }))),
       one.blocks?.length ? blocks(one.blocks, known, act) : make("div", { class: "block words" }, mrkdwn(one.text ?? "", known)),
@@ -212,9 +252,16 @@ $("composer").addEventListener("submit", (event) => {
   const words = $("draft").value.trim();
   if (!words) return;
   $("draft").value = "";
+  offerCommands();
   const [command, ...rest] = words.split(" ");
   if (words.startsWith("/")) done(() => ask("command", { user: page.user, channel: page.channel, command, text: rest.join(" ") }));
   else done(() => ask("say", { user: page.user, channel: page.channel, text: words.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;") }));
+});
+
+$("draft").addEventListener("input", offerCommands);
+$("pins").addEventListener("click", () => {
+  page.pinsOpen = !page.pinsOpen;
+  show();
 });
 
 setInterval(refresh, POLL_MILLISECONDS);
