@@ -13,9 +13,11 @@ from gateway.slack import bolt_app, run_socket_mode, slack_app
 from gateway.slack_commands import SlackCommands
 from gateway.slack_outbox import SlackOutbox
 from gateway.waker import Waker
+from tasks.acknowledging import Acknowledging
 from tasks.config import Config
 from tasks.escalating import escalating
-from tasks.hands import wire
+from tasks.escalation_file import load_escalation
+from tasks.hands import Hands, wire
 from tasks.ledger import Turn
 from tasks.outbox import Sender
 from tasks.slack import SlackWorkspace
@@ -35,7 +37,7 @@ def build_app(config: Config) -> Starlette:
         secret.get_secret_value() for secret in (config.slack.bot_token, config.slack.signing_secret, config.slack.app_token)
     )
     decisions = SlackDecisions(hands.policy, hands.approvals, hands.roster, waker)
-    commands = SlackCommands(hands.ledger, hands.policy, hands.approvals, config, hands.clock)
+    commands = SlackCommands(hands.ledger, hands.policy, hands.approvals, _desk(hands), config, hands.clock)
     options = {"signing_secret": signing_secret, "bot_token": token, "team": config.slack.team, "base_url": config.slack.base_url}
     beside: list[Beside] = [waker.run, Reviver(hands.ledger, runs, hands.clock).run]
     if (driver := escalating(hands)) is not None:
@@ -47,3 +49,10 @@ def build_app(config: Config) -> Starlette:
         beside.append(lambda: run_socket_mode(bolt_app(decisions, commands, **options), app_token))
     door = slack_app(decisions, commands, **options) if token and config.slack.mode == "http" else None
     return create_app(settings, hands.ledger, runs.start, slack=door, beside=beside)
+
+
+def _desk(hands: Hands) -> Acknowledging:
+    """Where an incident is taken; for how long, the escalation's policy says."""
+    policy = load_escalation(hands.config)
+    times = {"ack_time": policy.ack_time} if policy else {}
+    return Acknowledging(hands.ledger, hands.roster, hands.policy, hands.clock, **times)

@@ -8,14 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from gateway.slack_dialog import AskedBy
-from incident.approvals import principals_meet
 from incident.blocks import fitted
-from incident.ledger import BASELINE_CHAIN, INTAKE, ROSTER_CHAIN, Kind, Line
+from incident.ledger import Kind, Line
 from incident.messages import Blocks, section, slack
 from incident.outbox import outbox
 from incident.policy import Policy, Responder
+from incident.rehearsal import PREFIX
 from incident.status import Status, status
 from incident.status_message import status_message, status_row
+from tasks.acknowledging import Acknowledging
 from tasks.approvals import Approvals
 from tasks.config import Config
 from tasks.ledger import Ledger
@@ -24,7 +25,7 @@ from tasks.work import in_thread
 _MOST_LISTED = 20
 _LOOKED_THROUGH = 200
 _LONGEST_REASON = 500
-_NO_INCIDENTS = frozenset({INTAKE, BASELINE_CHAIN, ROSTER_CHAIN})
+_IDS = ("inc-", PREFIX)
 
 HELP = "\n".join(
     [
@@ -52,8 +53,17 @@ class Reply:
 class SlackCommands:
     """The desk behind `/incident`."""
 
-    def __init__(self, ledger: Ledger, policy: Policy, approvals: Approvals, config: Config, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        policy: Policy,
+        approvals: Approvals,
+        desk: Acknowledging,
+        config: Config,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._ledger, self._policy, self._approvals, self._config, self._clock = ledger, policy, approvals, config, clock
+        self._desk = desk
 
     async def answer(self, *, team: str, user: str, channel: str, text: str) -> Reply:
         """Answer one command. Everything in it comes from outside."""
@@ -74,7 +84,7 @@ class SlackCommands:
         return Reply(problem) if problem else acts[command](person, incident, rest)
 
     def _list(self) -> Reply:
-        standing = [self._status(incident) for incident in self._incidents()]
+        standing = [self._status(incident) for incident in self._incidents() if not incident.startswith(PREFIX)]
         shown = [one for one in standing if not one.ended]
         ended = len(standing) - len(shown)
         if not shown:
@@ -99,23 +109,20 @@ class SlackCommands:
         )
 
     def _ack(self, person: Responder, incident: str, rest: Sequence[str]) -> Reply:
-        problem = self._not_entitled(person, incident)
+        problem = self._desk.objection(incident, person.name)
         if problem:
-            return Reply(problem)
-        now = self._clock()
-        body = {"person": person.name, "surface": "slack", "at": now.isoformat()}
-        self._ledger.append(incident, Kind.ACK, f"ack:{person.name}:{now.isoformat()}", body)
-        return Reply(f"{incident} is yours, {slack(person.name, 80)}.")
+            return Reply(f"{slack(problem, 400)}.")
+        until = self._desk.taken(incident, person.name, "slack")
+        return Reply(f"{incident} is yours until {until:%Y-%m-%d %H:%M} UTC, {slack(person.name, 80)}; acknowledge again before.")
 
     def _escalate(self, person: Responder, incident: str, rest: Sequence[str]) -> Reply:
         reason = " ".join(rest)[:_LONGEST_REASON].strip()
         if not reason:
             return Reply(f"Say why, they read it first: `/incident escalate {incident} the reason`.")
-        problem = self._not_entitled(person, incident)
+        problem = self._desk.objection(incident, person.name)
         if problem:
-            return Reply(problem)
-        body = {"person": person.name, "surface": "slack", "reason": reason}
-        self._ledger.append(incident, Kind.ESCALATE, f"escalate:{person.name}:{self._clock().isoformat()}", body)
+            return Reply(f"{slack(problem, 400)}.")
+        self._desk.called(incident, person.name, "slack", reason)
         return Reply(f"The next level is called for {incident}.")
 
     def _approve(self, person: Responder, incident: str, rest: Sequence[str]) -> Reply:
@@ -127,20 +134,10 @@ class SlackCommands:
             return Reply(f"{slack(objection, 400)}.")
         return Reply(opens=AskedBy(f"{incident}:{asked.id}", asked.digest, "approve"))
 
-    def _not_entitled(self, person: Responder, incident: str) -> str:
-        """Whoever the incident names may neither silence it nor call people."""
-        lines = self._ledger.lines(incident)
-        suspects = {
-            str(arn) for line in lines if line.kind in (Kind.OPENED, Kind.QUESTION) for arn in line.body.get("suspects", ())
-        }
-        if principals_meet(person.principals, suspects):
-            return f"{slack(person.name, 80)} is named in the finding or acts with what the actor holds, and may not do that."
-        return ""
-
     def _meant(self, channel: str, words: Sequence[str]) -> tuple[str, Sequence[str], str]:
         """The incident that somebody means, the words after it, and why it is not known which."""
         known = self._incidents()
-        if words and words[0].startswith("inc-"):
+        if words and words[0].startswith(_IDS):
             found = [incident for incident in known if incident.startswith(words[0])]
             if len(found) == 1:
                 return found[0], words[1:], ""
@@ -151,15 +148,15 @@ class SlackCommands:
                 f"{'No incident' if not found else 'More than one incident'} begins with `{named}`; try `/incident list`.",
             )
         here = [incident for incident in known if outbox(self._ledger.lines(incident, Kind.MESSAGE)).channel == channel]
-        able = here or [incident for incident in known if not self._status(incident).ended]
+        able = here or [incident for incident in known if not incident.startswith(PREFIX) and not self._status(incident).ended]
         if len(able) == 1:
             return able[0], words, ""
         return "", words, "No incident is open." if not able else "More than one incident is open; name it: `/incident list`."
 
     def _incidents(self) -> list[str]:
-        """The newest incidents, the newest first, those whose detection has begun."""
-        names = [name for name in reversed(self._ledger.incidents()) if name not in _NO_INCIDENTS][:_LOOKED_THROUGH]
-        return [name for name in names if self._ledger.find(name, "opened") is not None]
+        """The newest incidents, the newest first, those whose detection has begun; and tests of the escalation."""
+        names = [name for name in reversed(self._ledger.incidents()) if name.startswith(_IDS)][:_LOOKED_THROUGH]
+        return [name for name in names if name.startswith(PREFIX) or self._ledger.find(name, "opened") is not None]
 
     def _status(self, incident: str) -> Status:
         lines: list[Line] = self._ledger.lines(incident)

@@ -10,6 +10,7 @@ from typing import Any
 from incident.approvals import Answer, Asked, Decision, Standing, objection, standing
 from incident.coverage import coverage, gaps
 from incident.ledger import Kind, Line
+from incident.occasions import TEST_KEY
 from incident.policy import Policy
 
 _NIST = {
@@ -82,7 +83,7 @@ def status(incident: str, lines: Iterable[Line], policy: Policy, now: datetime) 
     return Status(
         incident=incident,
         title=str(told.get("title", "")),
-        type=str(told.get("type", "the finding is being read")),
+        type=str(told.get("type", _unopened(lines))),
         severity=float(told.get("severity", 0)),
         account=str(told.get("account", "")),
         region=str(told.get("region", "")),
@@ -98,6 +99,12 @@ def status(incident: str, lines: Iterable[Line], policy: Policy, now: datetime) 
         escalated=_escalated(lines),
         run=runs[-1] if runs else "",
     )
+
+
+def _unopened(lines: Sequence[Line]) -> str:
+    """What stands for the finding's type while there is none."""
+    is_test = any(line.key == TEST_KEY for line in lines)
+    return "a test of the escalation, nothing has happened" if is_test else "the finding is being read"
 
 
 def _phase(lines: Sequence[Line]) -> str:

@@ -29,7 +29,7 @@ def status_message(now: Status, report_url: str, run_url: str) -> tuple[str, Blo
     waits = f"Waiting for {_waits(now)}" if now.waiting else "Nobody is waited for"
     text = f"{now.incident} ({severity}): {slack(now.type)} in {slack(where)}. {_phase(now)}. {waits}. Regions: {_regions(now)}."
     blocks: Blocks = [
-        header(f"{severity} · {now.type}"),
+        header(f"{severity.capitalize()} · {now.type}"),
         section(f"*{slack(now.title, 500)}*\n{slack(where)}") if now.title else section(slack(where)),
         _table(now),
     ]

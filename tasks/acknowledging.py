@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
 
+from incident.approvals import principals_meet
 from incident.ledger import Kind
 from incident.occasions import facts
 from incident.policy import Policy
@@ -34,7 +35,7 @@ class Acknowledging:
 
     def take(self, incident: str, *, person: str, code: str, surface: Surface) -> tuple[str, datetime | None]:
         """Write down that a person has taken an incident: why not, in one sentence, or until when they have it."""
-        problem = self._not_entitled(incident, person) or self._roster.check(person, code)
+        problem = self.objection(incident, person) or self._roster.check(person, code)
         return (problem, None) if problem else ("", self.taken(incident, person, surface))
 
     def taken(self, incident: str, person: str, surface: Surface) -> datetime:
@@ -47,15 +48,19 @@ class Acknowledging:
 
     def call(self, incident: str, *, person: str, code: str, surface: Surface, reason: str) -> str:
         """Call the next level in; why not, in one sentence."""
-        problem = self._not_entitled(incident, person) or self._roster.check(person, code)
+        problem = self.objection(incident, person) or self._roster.check(person, code)
         if problem:
             return problem
-        body = {"person": person, "surface": surface, "reason": reason[:1000]}
-        self._ledger.append(incident, Kind.ESCALATE, f"escalate:{person}:{self._clock().isoformat()}", body)
+        self.called(incident, person, surface, reason)
         return ""
 
-    def _not_entitled(self, incident: str, person: str) -> str:
-        """Whoever the finding names may not silence it."""
+    def called(self, incident: str, person: str, surface: Surface, reason: str) -> None:
+        """Write down that somebody who has proved who they are calls the next level in."""
+        body = {"person": person, "surface": surface, "reason": reason[:1000]}
+        self._ledger.append(incident, Kind.ESCALATE, f"escalate:{person}:{self._clock().isoformat()}", body)
+
+    def objection(self, incident: str, person: str) -> str:
+        """Why a person may neither take an incident nor call people in: whoever the finding names may not silence it."""
         lines = self._ledger.lines(incident)
         if facts(lines, self._clock()) is None:
             return f"the ledger knows no incident {incident}; `countermand incidents` lists them"
@@ -63,6 +68,6 @@ class Acknowledging:
         if responder is None:
             return f"{person or 'this person'} is not among the responders of the policy"
         suspects = {arn for line in lines if line.kind in (Kind.OPENED, Kind.QUESTION) for arn in line.body.get("suspects", ())}
-        if suspects & set(responder.principals):
-            return f"{person} is named in the finding and may not take the incident"
+        if principals_meet(responder.principals, suspects):
+            return f"{person} is named in the finding or acts with what the actor holds, and may not take the incident"
         return ""

@@ -19,6 +19,7 @@ from gateway.slack import bolt_app, run_socket_mode, slack_app
 from gateway.slack_commands import SlackCommands
 from incident.approvals import Standing
 from incident.ledger import Kind
+from tasks.acknowledging import Acknowledging
 from tasks.approvals import Approvals
 from tasks.config import Config
 from tasks.ledger import Ledger
@@ -50,7 +51,8 @@ class Desk:
         self.approvals, self.roster = Approvals(ledger, POLICY, clock), Roster(folder / "roster", ledger, clock)
         config = Config.model_validate({"home": folder, "gateway": {"public_url": "https://gate.example"}})
         self.decisions = SlackDecisions(POLICY, self.approvals, self.roster, Waker())
-        self.commands = SlackCommands(ledger, POLICY, self.approvals, config, clock)
+        desk = Acknowledging(ledger, self.roster, POLICY, clock)
+        self.commands = SlackCommands(ledger, POLICY, self.approvals, desk, config, clock)
         ledger.append(INCIDENT, Kind.OPENED, "opened", OPENED)
 
     def ask(self) -> str:
@@ -136,6 +138,7 @@ def test_ack_and_escalate_stand_in_the_ledger_with_who_and_where(desk):
     assert "is yours" in desk.type("ack")["text"]
     (ack,) = desk.ledger.lines(INCIDENT, Kind.ACK)
     assert (ack.body["person"], ack.body["surface"]) == ("alice", "slack")
+    assert datetime.fromisoformat(ack.body["until"]) > ack.at
     assert "Say why" in desk.type("escalate")["text"]
     assert desk.ledger.lines(INCIDENT, Kind.ESCALATE) == []
     desk.type("escalate inc-01 nobody   answers <!here>")

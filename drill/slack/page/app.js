@@ -59,7 +59,7 @@ function show() {
   showModals();
 }
 
-const label = (channel) => `${channel.is_private ? "🔒" : "#"} ${channel.name}`;
+const label = (channel) => `${channel.is_private ? "private" : "#"} ${channel.name}`;
 
 // What is pinned, each with the way to it.
 function showPins(channel) {
