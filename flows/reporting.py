@@ -13,6 +13,7 @@ from incident import messages
 from incident.ledger import Kind
 from incident.report import Report, report
 from tasks import render
+from tasks.costs import note_costs
 from tasks.work import in_thread, post
 
 
@@ -20,6 +21,8 @@ from tasks.work import in_thread, post
 async def write_report(incident: str, look: int = 1) -> str:
     """Write the report and say where it is."""
     case = Case(incident)
+    if case.hands.config.aws.costs:
+        await in_thread(note_costs, case.hands.aws, case.hands.ledger, incident, look, case.hands.clock())
     written = report(case.hands.ledger.lines(incident))
     await in_thread(_write, case, written)
     await show_report(incident, render.text(written))

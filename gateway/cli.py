@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from gateway.commands import (
+    costs,
     deciding,
     doors,
     escalation,
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for commands in (records, practice, doors, opening, incidents, deciding, escalation, policies):
+for commands in (records, practice, doors, opening, incidents, deciding, escalation, policies, costs):
     app.add_typer(commands.app)
 for name, group in (
     ("ledger", records_kept.ledger_app),

@@ -56,6 +56,7 @@ class Kind(StrEnum):
     NOTICE = "notice"
     """A message that escalation sends, and what its channel answered."""
     PROOF = "proof"
+    COSTS = "costs"
     REPORT = "report"
     NOTE = "note"
 

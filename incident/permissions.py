@@ -66,6 +66,13 @@ READS: dict[str, tuple[str, ...]] = {
         "iam:ListUserPolicies",
         "lambda:GetFunction",
     ),
+    "unexpected charges": (
+        "ce:GetCostAndUsage",
+        "ec2:DescribeImages",
+        "ec2:DescribeSnapshots",
+        "lambda:ListFunctions",
+        "lambda:ListLayers",
+    ),
     "tags: whose a resource is, and what an interrupted step made": ("ec2:DescribeTags",),
 }
 """The reads outside of the families, by what they are for."""

@@ -44,7 +44,8 @@ class Moment:
 class Report:
     """Everything that the page shows. Durations are `None` until both their ends are in the ledger.
 
-    `ours` is what we made for the containment: nobody else need wonder where it comes from.
+    `ours` is what we made for the containment: nobody else need wonder where it comes from. `costs` is what `incident.costs` tells,
+    empty where it was not asked.
     """
 
     incident: str
@@ -67,6 +68,7 @@ class Report:
     who: ActorGraph = field(default_factory=ActorGraph)
     when: Timeline = field(default_factory=Timeline)
     ours: tuple[str, ...] = ()
+    costs: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def status(self) -> str:
@@ -85,7 +87,7 @@ def report(lines: Sequence[Line]) -> Report:
     opened = _first(lines, Kind.OPENED)
     if opened is None:
         raise ValueError("these ledger lines do not open an incident")
-    proof, actor = _last(lines, Kind.PROOF), _last(lines, Kind.ACTOR)
+    proof, actor, costs = _last(lines, Kind.PROOF), _last(lines, Kind.ACTOR), _last(lines, Kind.COSTS)
     plans = [Plan.model_validate(line.body["plan"]) for line in lines if line.kind == Kind.PLAN]
     outcomes = [line for line in lines if line.kind == Kind.OUTCOME]
     received = lines[0].at
@@ -109,6 +111,7 @@ def report(lines: Sequence[Line]) -> Report:
         head=(lines[-1].position, lines[-1].hash),
         who=actor_graph(lines),
         when=timeline(lines),
+        costs=dict(costs.body) if costs else {},
         ours=tuple(_made_by_us(line) for line in outcomes if line.body["phase"] == "contain" and line.body.get("new_id")),
     )
 

@@ -207,6 +207,14 @@ class Aws:
             self._own = str(self.call("", self.config.home_region, "sts", "GetCallerIdentity", {})["Account"])
         return self._own
 
+    def own_account(self) -> str:
+        """The account of our own credentials.
+
+        Raises:
+            AwsError: STS does not say who we are.
+        """
+        return self._own_account()
+
     def _assumed(self, account: str) -> boto3.Session:
         """A session in another account. The regional STS endpoint's tokens work in opt-in regions too."""
         own = self._own_account()

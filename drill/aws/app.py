@@ -23,6 +23,7 @@ from drill.aws.access import Gate
 from drill.aws.auto_scaling import AutoScaling
 from drill.aws.clock import Clock, iso
 from drill.aws.config import RangeConfig
+from drill.aws.costs import CostExplorer
 from drill.aws.errors import AwsError, not_emulated
 from drill.aws.faults import Dropped, Throttle, Troubles
 from drill.aws.guardduty import Findings
@@ -66,6 +67,7 @@ class Application:
         self.trail_files = TrailFiles(config, clock, self.trail)
         self.findings = Findings(clock)
         self.security_incidents = SecurityIncidents()
+        self.costs = CostExplorer(clock)
         self.troubles = Troubles(config.seed)
         self.troubles.limit(Throttle("cloudtrail", "LookupEvents", config.lookup_rate, max(1.0, config.lookup_rate)))
         self.staleness = Staleness(config.seed)
@@ -87,6 +89,7 @@ class Application:
         return {
             ("account", "GetRegionOptStatus"): regions.get_region_opt_status,
             ("account", "ListRegions"): regions.list_regions,
+            ("ce", "GetCostAndUsage"): self.costs.get_cost_and_usage,
             ("cloudtrail", "LookupEvents"): self._lookup_events,
             ("config", "BatchGetResourceConfig"): recorder.batch_get_resource_config,
             ("config", "GetResourceConfigHistory"): recorder.get_resource_config_history,

@@ -40,6 +40,7 @@ class Control:
             ("GET", "records"): self._records,
             ("POST", "records"): self._keep_records,
             ("POST", "trail-files"): self._trail_files,
+            ("POST", "costs"): self._costs,
             ("POST", "finding"): self._finding,
             ("POST", "session"): self._session,
             ("POST", "fault"): self._fault,
@@ -119,6 +120,13 @@ class Control:
         """Deliver what is due."""
         files = self._app.trail_files
         return {**files.state(), "files": files.deliver()}
+
+    def _costs(self, body: dict[str, Any], query: dict[str, str]) -> Json:
+        """Say what was spent: `spent` is a list of account, day, service, region and amount; `enabled` switches Cost Explorer."""
+        self._app.costs.enabled = bool(body.get("enabled", self._app.costs.enabled))
+        for one in body.get("spent", []):
+            self._app.costs.spend(**one)
+        return {"enabled": self._app.costs.enabled}
 
     def _finding(self, body: dict[str, Any], query: dict[str, str]) -> Json:
         return self._app.findings.add(body)

@@ -105,6 +105,7 @@ class Range:
         self.app.trail_files.switch(self.config.trail_files)
         self.app.findings.clear()
         self.app.security_incidents.clear()
+        self.app.costs.clear()
         self.app.troubles.clear()
         self.app.staleness.clear()
         self.app.traffic.clear()

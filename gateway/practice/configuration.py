@@ -64,6 +64,7 @@ def practice_config(scenario: Scenario, folder: Path, aws: Range, slack: FakeSla
         delivery_lag_seconds=scenario.delivery_lag + _LAG_MARGIN_SECONDS,
         call_deadline_seconds=60,
         snapshot_deadline_seconds=600,
+        costs=False,
     )
     parts = {
         "home": folder,
