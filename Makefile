@@ -30,7 +30,7 @@ test: setup
 	@$(BIN)/python -m pytest tests -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 test-fast: setup
-	@$(BIN)/python -m pytest tests -m "not slow and not browser and not postgres" -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests -m "not slow and not browser and not postgres" -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 # 5,000 random incidents on the range, each undone and compared, and a kill at every boundary and step of the demo; some hours on two cores.
 nightly: setup

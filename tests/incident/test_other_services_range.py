@@ -13,6 +13,8 @@ from roundtrip import Network, fold, told_wrongly, undo, values
 
 from drill.aws import Range, RangeConfig
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Range]:

@@ -40,6 +40,8 @@ from tasks.config import AwsConfig
 from tasks.executor import Executor
 from tasks.ledger import Ledger
 
+pytestmark = pytest.mark.slow
+
 REGION = "us-east-1"
 IMAGE = "ami-0a1b2c3d4e5f60001"
 POLICY = Policy(responders=(Responder(name="alice"),))

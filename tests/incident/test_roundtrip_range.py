@@ -51,6 +51,7 @@ def returns_to_where_it_was(aws: Range, examples: int) -> None:
     undone()
 
 
+@pytest.mark.slow
 def test_some_changes_return_to_where_they_were(aws: Range):
     returns_to_where_it_was(aws, examples=8)
 

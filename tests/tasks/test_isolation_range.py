@@ -29,6 +29,8 @@ from tasks.executor import renamed_ids, with_new_ids
 from tasks.isolation import surroundings_of
 from tasks.ledger import Ledger
 
+pytestmark = pytest.mark.slow
+
 REGION = "us-east-1"
 
 INFECTED = """
