@@ -15,12 +15,16 @@ from starlette.types import ASGIApp
 
 from gateway import cli
 from gateway.app import Settings, create_app
-from gateway.commands import deciding, incidents, practice, records, records_kept, responders
+from gateway.commands import deciding, escalation, incidents, practice, records, records_kept, responders
 from gateway.dispatcher import Start
 from gateway.runs import RunsUnavailable
 from tasks.ledger import Ledger
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "incident")]
+sys.path[:0] = [
+    str(Path(__file__).parent),
+    str(Path(__file__).parent.parent / "incident"),
+    str(Path(__file__).parent.parent / "tasks"),
+]
 
 Open = Callable[..., httpx.Client]
 
@@ -91,7 +95,7 @@ def doors(open_doors: Open) -> httpx.Client:
 def run(monkeypatch, capsys, tmp_path):
     """Run a command; answers the exit code, what it printed and what it complained about."""
     monkeypatch.setenv("COUNTERMAND_HOME", str(tmp_path / "home"))
-    for commands in (deciding, incidents, practice, records, records_kept, responders):
+    for commands in (deciding, escalation, incidents, practice, records, records_kept, responders):
         monkeypatch.setattr(commands, "console", Console(width=200))
 
     def command(*arguments: object):
