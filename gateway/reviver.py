@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from gateway.runs import Runs, RunsUnavailable
 from incident.ledger import BASELINE_CHAIN, ESCALATION_CHAIN, INTAKE, ROSTER_CHAIN, Kind
+from incident.rehearsal import PREFIX
 from tasks.ledger import Ledger, LedgerUnavailable
 
 REST = timedelta(seconds=6)
@@ -50,7 +51,10 @@ class Reviver:
         """Incidents whose newest look has no report; one that was amended after its report is unfinished again."""
         amended = set(self._ledger.incidents_with(Kind.AMENDMENT))
         for incident in self._ledger.incidents():
-            if incident not in self._finished and incident not in amended and self._ledger.lines(incident, Kind.REPORT):
+            if incident.startswith(PREFIX):
+                # A test of the escalation has no run.
+                self._finished.add(incident)
+            elif incident not in self._finished and incident not in amended and self._ledger.lines(incident, Kind.REPORT):
                 self._finished.add(incident)
         unfinished = [incident for incident in self._ledger.incidents() if incident not in self._finished - amended]
         return [incident for incident in unfinished if incident not in amended or not self._reported(incident)]

@@ -146,7 +146,19 @@ def _deadline(lines: Sequence[Line], waiting: Sequence[Waiting], now: datetime) 
     found = [(one.asked.expires_at, f"the question about “{one.title}” expires") for one in waiting]
     late = [line for line in lines if line.kind == Kind.NOTE and line.key.startswith("late-events:")]
     found += [(datetime.fromisoformat(str(line.body["until"])), "CloudTrail is read again for late events") for line in late]
+    found += _escalation(lines)
     return min((one for one in found if one[0] > now), default=None)
+
+
+def _escalation(lines: Sequence[Line]) -> list[tuple[datetime, str]]:
+    """When the escalation goes on, unless somebody has taken the incident since."""
+    answers = (Kind.ACK, Kind.DECISION, Kind.AMENDMENT, Kind.REPORT)
+    answered = max((line.position for line in lines if line.kind in answers), default=0)
+    newest = {str(line.body["climb"]): line for line in lines if line.kind == Kind.DEADLINE and line.position > answered}
+    return [
+        (datetime.fromisoformat(str(line.body["at"])), f"the escalation goes on, unless {line.body['level_name']} answers")
+        for line in newest.values()
+    ]
 
 
 def _acknowledged(lines: Sequence[Line], now: datetime) -> str:

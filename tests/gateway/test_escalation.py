@@ -12,9 +12,12 @@ from receivers import Mailbox, MailServer, Receiver, certificate
 
 from drill.slack.server import FakeSlack
 from gateway.escalator import Escalator
+from incident.escalation import EscalationPolicy
 from incident.ledger import ESCALATION_CHAIN, Kind
 from incident.messages import progress
+from incident.occasions import facts
 from incident.policy import Policy
+from incident.rehearsal import begun, next_step, result
 from tasks.acknowledging import Acknowledging
 from tasks.config import Config
 from tasks.escalating import escalating
@@ -240,12 +243,8 @@ class Time:
         return self.now
 
 
-def test_through_an_incident_without_slack_mail_carries_every_message_once_and_the_thread_is_filled_in_after(
-    configured, box, pager
-):
-    clock = Time()
-    hands = wire(configured, clock)
-    driver = escalating(hands)
+@pytest.fixture
+def slack():
     with FakeSlack(
         signing_secret="secret",
         bot_token="xoxb-test",
@@ -254,27 +253,56 @@ def test_through_an_incident_without_slack_mail_carries_every_message_once_and_t
         channels=("C0TEST",),
         users=[{"id": "U0ALICE", "name": "alice", "team_id": "T0TEST"}],
         team="T0TEST",
-    ) as slack:
-        config = configured.model_copy(update={"slack": configured.slack.model_copy(update={"channel": "C0TEST"})})
-        sender = Sender(hands.ledger, SlackWorkspace("xoxb-test", slack.api_url), Policy(), config, clock)
-        slack.api.faults.order({"kind": "down"})
-        hands.ledger.append(INCIDENT, Kind.OPENED, "opened", OPENED)
-        for number in (1, 2, 3):
-            text, blocks = progress(f"Containment {number}")
-            body = {"key": f"contain-{number}", "text": text, "blocks": blocks}
-            hands.ledger.append(INCIDENT, Kind.MESSAGE, f"message:contain-{number}", body)
-            with pytest.raises(SlackUnavailable):
-                sender.send(INCIDENT)
-            driver.look()
-            clock.now += timedelta(seconds=61)
+    ) as running:
+        yield running
+
+
+def sender_to(slack: FakeSlack, configured: Config, book: Ledger, clock) -> Sender:
+    config = configured.model_copy(update={"slack": configured.slack.model_copy(update={"channel": "C0TEST"})})
+    return Sender(book, SlackWorkspace("xoxb-test", slack.api_url), Policy(), config, clock)
+
+
+def test_a_test_reaches_people_in_slack_too(configured, book, slack):
+    policy = EscalationPolicy.model_validate(
+        {
+            "contacts": {"first": {"slack": ["U0ALICE"]}},
+            "ladders": {"main": {"levels": [{"name": "on call", "whom": ["first"]}]}},
+            "rules": [{"ladder": "main"}],
+        }
+    )
+    test = "escalation-test-1"
+    book.append(*begun(test, "alice", 8, "main", None))
+    book.append_all(next_step(policy, facts(book.lines(test), utc_now()), book.lines(test), utc_now()).entries)
+    sender_to(slack, configured, book, utc_now).send(test)
+    assert any("<@U0ALICE>" in str(message["blocks"]) and "TEST" in message["text"] for message in slack.control.messages())
+    assert result(policy, book.lines(test), utc_now())[3]["undelivered"] == []
+
+
+def test_through_an_incident_without_slack_mail_carries_every_message_once_and_the_thread_is_filled_in_after(
+    configured, box, pager, slack
+):
+    clock = Time()
+    hands = wire(configured, clock)
+    driver = escalating(hands)
+    sender = sender_to(slack, configured, hands.ledger, clock)
+    slack.api.faults.order({"kind": "down"})
+    hands.ledger.append(INCIDENT, Kind.OPENED, "opened", OPENED)
+    for number in (1, 2, 3):
+        text, blocks = progress(f"Containment {number}")
+        body = {"key": f"contain-{number}", "text": text, "blocks": blocks}
+        hands.ledger.append(INCIDENT, Kind.MESSAGE, f"message:contain-{number}", body)
+        with pytest.raises(SlackUnavailable):
+            sender.send(INCIDENT)
         driver.look()
-        driver.look()
-        told = [mail.get_content() for mail in box.mails if "Slack is down" in mail["Subject"]]
-        assert [text.count("Containment") for text in told] == [1, 1, 1]
-        slack.api.faults.clear()
-        sender.send(INCIDENT)
-        posted = [message["text"] for message in slack.control.messages()]
-        assert [sum(f"Containment {number}" in text for text in posted) for number in (1, 2, 3)] == [1, 1, 1]
-        clock.now += timedelta(minutes=1)
-        driver.look()
-        assert len([mail for mail in box.mails if "Slack is down" in mail["Subject"]]) == 3
+        clock.now += timedelta(seconds=61)
+    driver.look()
+    driver.look()
+    told = [mail.get_content() for mail in box.mails if "Slack is down" in mail["Subject"]]
+    assert [text.count("Containment") for text in told] == [1, 1, 1]
+    slack.api.faults.clear()
+    sender.send(INCIDENT)
+    posted = [message["text"] for message in slack.control.messages()]
+    assert [sum(f"Containment {number}" in text for text in posted) for number in (1, 2, 3)] == [1, 1, 1]
+    clock.now += timedelta(minutes=1)
+    driver.look()
+    assert len([mail for mail in box.mails if "Slack is down" in mail["Subject"]]) == 3
