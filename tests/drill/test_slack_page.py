@@ -108,6 +108,24 @@ def test_a_message_that_comes_later_appears_by_itself(seen: Seen) -> None:
     expect(seen.page.get_by_text("(edited)")).to_be_visible()
 
 
+def test_pins_lead_to_their_messages_and_commands_are_offered(seen: Seen) -> None:
+    client = web(seen.slack)
+    ts = client.chat_postMessage(channel=CHANNEL, text="the status <b>", blocks=[section("the status")])["ts"]
+    client.pins_add(channel=CHANNEL, timestamp=ts)
+    for number in range(40):
+        client.chat_postMessage(channel=CHANNEL, text=f"later {number}")
+    seen.page.goto(seen.slack.url)
+    seen.page.get_by_text("1 pinned").click()
+    seen.page.locator("#pinned button").click()
+    expect(seen.page.locator(f'#messages [data-ts="{ts}"]')).to_be_in_viewport()
+    seen.slack.hands.commands = frozenset({"/incident"})
+    seen.slack.workspace.touch()
+    expect(seen.page.locator("#commands")).to_be_hidden()
+    seen.page.locator("#draft").press_sequentially("/inc")
+    seen.page.locator("#commands button").click()
+    expect(seen.page.locator("#draft")).to_have_value("/incident ")
+
+
 def test_what_is_typed_into_a_dialog_survives_the_refreshes(seen: Seen) -> None:
     seen.app.answer = _answer(seen)
     web(seen.slack).chat_postMessage(channel=CHANNEL, text="Decide", blocks=[actions(button())])

@@ -51,6 +51,7 @@ function show() {
   $("title").textContent = channel ? label(channel) : "";
   $("topic").textContent = channel?.topic ?? "";
   showPins(channel);
+  offerCommands();
   $("draft").placeholder = channel ? `Message #${channel.name}, or /command` : "";
   showPeople();
   fill($("channels"), channels.map((one) => entry(one.id === page.channel, label(one), "", () => go({ channel: one.id, thread: "" }))));
