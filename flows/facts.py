@@ -21,7 +21,7 @@ async def keep_facts(incident: str, look: int = 1) -> str:
     """Screens, consoles, user data, descriptions, functions' code, whom the actor acted as, and where flow logs go."""
     case = Case(incident)
     found = await in_thread(investigation, case, look)
-    live = await read_settings(at_stake(outstanding(case, look, found), case.finding))
+    live = await read_settings(at_stake(await outstanding(case, look, found), case.finding))
     of = subjects([key for key, value in live.items() if value is not None], found.reversals, case.actor(look))
     await asyncio.gather(*(keep_facts_of(incident, subject) for subject in of))
     gaps = [name for subject in of for name in items_of(subject) if name in case.hands.evidence.gaps(incident)]

@@ -17,11 +17,12 @@ from incident.isolation import isolation, suspects
 from incident.ledger import Kind
 from incident.plan import Plan, Step, Unplanned
 from incident.planner import propose
+from incident.resources.bucket import emptied, to_be_emptied
 from incident.resources.identity import GLOBAL
 from incident.settings import Observed, Reversal, SettingKey, Value
 from incident.words import counted
 from tasks.executor import renamed_ids, with_new_ids
-from tasks.work import in_thread, look_around, read_settings, stores_of, tags_of, volumes_of
+from tasks.work import in_thread, launched_for, look_around, read_settings, stores_of, tags_of, volumes_of
 
 EVIDENCE = "evidence"
 CONTAIN = "contain"
@@ -34,7 +35,7 @@ async def plan_evidence(incident: str, look: int = 1) -> str:
     """Snapshots of every instance that would be deleted or isolated."""
     case = Case(incident)
     found = await in_thread(investigation, case, look)
-    live = await read_settings(at_stake(outstanding(case, look, found), case.finding))
+    live = await read_settings(at_stake(await outstanding(case, look, found), case.finding))
     there = {key: value for key, value in live.items() if value is not None}
     volumes = await volumes_of(list(there))
     stores = await stores_of({key: value.value["type"] if isinstance(value, Observed) else "" for key, value in there.items()})
@@ -53,7 +54,7 @@ async def plan_containment(incident: str, look: int = 1) -> str:
     live = await read_settings(settings_to_read(actor, now))
     steps, unplanned = containment(actor, live, now)
     freed = to_be_released(case, look)
-    instances = suspects(outstanding(case, look, await in_thread(investigation, case, look)), case.finding)
+    instances = suspects(await outstanding(case, look, await in_thread(investigation, case, look)), case.finding)
     isolating, left = isolation(instances, await look_around([one.key for one in instances]), freed)
     plan = Plan(
         incident=incident,
@@ -72,8 +73,8 @@ async def plan_restoration(incident: str, look: int = 1) -> str:
     """What the actor made goes, what they changed comes back, and other people's work stays."""
     case = Case(incident)
     found = await in_thread(investigation, case, look)
-    reversals = outstanding(case, look, found)
-    live = await read_settings([reversal.key for reversal in reversals])
+    reversals = await outstanding(case, look, found)
+    live = to_be_emptied(reversals, await read_settings([reversal.key for reversal in reversals]))
     proposal = propose(reversals, live)
     steps = _without_contained(case, look, proposal.steps)
     evidence, said = case.plan(EVIDENCE, look), case.amendments(look)
@@ -103,13 +104,15 @@ def kept_facts(case: Case) -> Kept:
     return Kept(names, evidence.gaps(case.incident))
 
 
-def outstanding(case: Case, look: int, found: Investigation) -> list[Reversal]:
+async def outstanding(case: Case, look: int, found: Investigation) -> list[Reversal]:
     """The reversals as they stand after our own work: ids that changed are followed, what containment set counts as written, and
-    what a responder chose counts before all that was found.
+    what a responder chose counts before all that was found. What orders launched and what buckets may be emptied of is added.
     """
     renamed = renamed_ids(case.hands.ledger, case.incident)
     contained, said = set_by_containment(case, look), case.amendments(look)
-    return [said.settle(_as_it_stands(reversal, renamed, contained)) for reversal in found.reversals]
+    standing = [said.settle(_as_it_stands(reversal, renamed, contained)) for reversal in found.reversals]
+    standing += [said.settle(reversal) for reversal in await launched_for(case.incident, look, standing)]
+    return [*standing, *emptied(standing, lambda key: key in said.emptied)]
 
 
 def set_by_containment(case: Case, look: int) -> dict[SettingKey, Value]:

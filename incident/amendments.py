@@ -19,6 +19,7 @@ from incident.families import family_for_kind
 from incident.family import Unrestorable
 from incident.plan import TO_CHOOSE, Unplanned
 from incident.planner import brief
+from incident.resources.bucket import BUCKET
 from incident.settings import Observed, Reversal, SettingKey, Source, Value
 
 
@@ -50,6 +51,14 @@ class ByHand(_Amendment):
     kind: Literal["by-hand"] = "by-hand"
     item: str
     what: str
+
+
+class Emptying(_Amendment):
+    """A person lets a bucket that the actor made be emptied and deleted; `reason` says why its objects may go."""
+
+    kind: Literal["empty"] = "empty"
+    item: str
+    key: SettingKey
 
 
 class Window(_Amendment):
@@ -87,7 +96,8 @@ class LookAgain(_Amendment):
     kind: Literal["look-again"] = "look-again"
 
 
-Amendment = Annotated[Settlement | ByHand | Window | Strike | CredentialWord | Release | LookAgain, Field(discriminator="kind")]
+_Word = Settlement | ByHand | Emptying | Window | Strike | CredentialWord | Release | LookAgain
+Amendment = Annotated[_Word, Field(discriminator="kind")]
 _READER: TypeAdapter[Amendment] = TypeAdapter(Amendment)
 
 
@@ -102,6 +112,7 @@ class Amendments:
 
     settled: Mapping[SettingKey, Settlement] = field(default_factory=dict[SettingKey, Settlement])
     by_hand: Mapping[str, ByHand] = field(default_factory=dict[str, ByHand])
+    emptied: Mapping[SettingKey, Emptying] = field(default_factory=dict[SettingKey, Emptying])
     window: Window | None = None
     struck: frozenset[str] = frozenset()
     credentials: Mapping[str, CredentialWord] = field(default_factory=dict[str, CredentialWord])
@@ -121,6 +132,8 @@ class Amendments:
                 return replace(self, settled={**self.settled, amendment.key: amendment})
             case ByHand():
                 return replace(self, by_hand={**self.by_hand, amendment.item: amendment})
+            case Emptying():
+                return replace(self, emptied={**self.emptied, amendment.key: amendment})
             case Window():
                 return replace(self, window=amendment)
             case Strike():
@@ -166,6 +179,7 @@ class Amendments:
             for word in self.settled.values()
         ]
         done = [_because(word, f"took care of {word.what}") for word in self.by_hand.values()]
+        done += [_because(word, f"let bucket {word.key.resource} be emptied and deleted") for word in self.emptied.values()]
         ruled = [
             _because(word, f"ruled that {key} is {'' if word.theirs else 'not '}the actor's")
             for key, word in self.credentials.items()
@@ -204,7 +218,7 @@ class Unclear(ValueError):
 
 
 FORMS = (
-    "ITEM keep, ITEM absent, ITEM = VALUE (JSON), ITEM done, window TIME, strike RECORD, credential KEY theirs, "
+    "ITEM keep, ITEM absent, ITEM = VALUE (JSON), ITEM done, ITEM empty, window TIME, strike RECORD, credential KEY theirs, "
     "credential KEY not-theirs, release, release STEP…, look-again"
 )
 
@@ -248,6 +262,8 @@ def _on_item(item: str, words: str, said: Mapping[str, Any], left: Iterable[Unpl
         if not said.get("reason"):
             raise Unclear(f"say in the reason how {item} was taken care of")
         return ByHand(item=item, what=what.what, **said)
+    if words == "empty":
+        return _emptying(item, what, said)
     if what.key is None or what.status not in TO_CHOOSE:
         raise Unclear(f"{item} ({what.status}) has no value to choose; write `{item} done` when you took care of it")
     value = _chosen(words, what)
@@ -256,6 +272,14 @@ def _on_item(item: str, words: str, said: Mapping[str, Any], left: Iterable[Unpl
         if problem:
             raise Unclear(f"{item}: {problem}")
     return Settlement(item=item, key=what.key, found=what.found, to=value, **said)
+
+
+def _emptying(item: str, what: Unplanned, said: Mapping[str, Any]) -> Emptying:
+    if what.key is None or what.key.kind != BUCKET or what.wanted is not None:
+        raise Unclear(f"{item} is no bucket that is to go; only one that the actor made and that holds objects can be emptied")
+    if not said.get("reason"):
+        raise Unclear(f"say in the reason why the objects of bucket {what.key.resource} may be deleted")
+    return Emptying(item=item, key=what.key, **said)
 
 
 def _chosen(words: str, what: Unplanned) -> Value:

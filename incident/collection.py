@@ -13,6 +13,7 @@ from incident.plan import Phase, Plan, PlannedCall, Step, Unplanned, step_id
 from incident.resources.auto_scaling import GROUP
 from incident.resources.compute import INSTANCE
 from incident.resources.evidence import COMPLETED, EVIDENCE_COPY, EVIDENCE_LOCK, EVIDENCE_SHARE, GOVERNANCE, key_for
+from incident.resources.spot import TAKES_INSTANCES
 from incident.settings import Reversal, SettingKey, Value
 from incident.volatile import Of, rests_on
 
@@ -128,10 +129,14 @@ def _step(key: SettingKey, wanted: Value, title: str, source: str) -> Step | Non
     return Step(id=identity, phase=Phase.EVIDENCE, title=title, key=key, leaves=wanted, calls=calls, source=source)
 
 
+_TAKE_INSTANCES = TAKES_INSTANCES | {GROUP}
+"""What takes its instances along: a step does not say which."""
+
+
 def resting_on_evidence(steps: tuple[Step, ...], evidence: Plan, kept: Kept | None = None) -> tuple[Step, ...]:
     """The steps, each deletion resting on the snapshots that were taken of an instance and on the facts that were kept of it.
 
-    A group takes its instances along, and a step does not say which: it rests on all that was kept where it is.
+    A group or fleet takes its instances along, and a step does not say which: it rests on all that was kept where it is.
     """
     taken = {(step.account, step.region, step.key.resource): step.id for step in evidence.steps}
 
@@ -171,7 +176,7 @@ def _not_kept_of(key: SettingKey, kept: Kept) -> Unplanned | None:
 def _facts_of(step: Step, kept: Kept) -> tuple[str, ...]:
     if step.leaves is not None:
         return ()
-    if step.key.kind == GROUP:
+    if step.key.kind in _TAKE_INSTANCES:
         return tuple(sorted(name for name in kept.items if name.startswith(f"{Of.INSTANCE}/{step.region}/")))
     return tuple(name for name in rests_on(step.key) if name not in kept.gaps)
 
@@ -179,7 +184,7 @@ def _facts_of(step: Step, kept: Kept) -> tuple[str, ...]:
 def _rests_on(step: Step, taken: Mapping[tuple[str, str, str], str]) -> tuple[str, ...]:
     if step.leaves is not None:
         return ()
-    if step.key.kind == GROUP:
+    if step.key.kind in _TAKE_INSTANCES:
         return tuple(item for where, item in taken.items() if where[:2] == (step.account, step.region))
     if step.key.kind == INSTANCE and (step.account, step.region, step.key.resource) in taken:
         return (taken[step.account, step.region, step.key.resource],)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from incident.family import Family
 from incident.network import registry as network
-from incident.resources import compute, credentials, evidence, federation, identity, stack
+from incident.resources import bucket, compute, credentials, evidence, federation, function_part, identity, stack
 from incident.resources.auto_scaling import AUTO_SCALING_GROUPS
 from incident.resources.block_device import BLOCK_DEVICES
+from incident.resources.event_rule import EVENT_RULES
 from incident.resources.group import GROUPS
 from incident.resources.instance_profile import ASSOCIATIONS, INSTANCE_PROFILES
 from incident.resources.launch_template import LAUNCH_TEMPLATES
 from incident.resources.quarantine import QUARANTINE_RULES
 from incident.resources.role import ROLES
+from incident.resources.spot import SPOT
 
 FAMILIES: tuple[Family, ...] = (
     *network.FAMILIES,
@@ -29,6 +31,10 @@ FAMILIES: tuple[Family, ...] = (
     QUARANTINE_RULES,
     *evidence.FAMILIES,
     *stack.FAMILIES,
+    SPOT,
+    *function_part.FAMILIES,
+    EVENT_RULES,
+    *bucket.FAMILIES,
 )
 
 _BY_EVENT = {event: family for family in FAMILIES for event in family.events}

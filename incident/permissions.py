@@ -88,6 +88,10 @@ _OTHER_NAMES = {
     "s3:ListBuckets": "s3:ListAllMyBuckets",
     "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
     "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "s3:DeleteBucketOwnershipControls": "s3:PutBucketOwnershipControls",
+    "s3:DeleteObjects": "s3:DeleteObject",
     "lambda:Invoke": "lambda:InvokeFunction",
 }
 

@@ -51,7 +51,13 @@ _SCOPES: dict[str, Scoped] = {
     "ec2:LockSnapshot": Scoped(_SNAPSHOTS),
     "ec2:ModifySnapshotAttribute": Scoped(_SNAPSHOTS),
     # To instances, and as the role of a flow log that is made again; to nothing else that AWS runs.
-    "iam:PassRole": _on_condition("iam:PassedToService", "ec2.amazonaws.com", "vpc-flow-logs.amazonaws.com"),
+    "iam:PassRole": _on_condition(
+        "iam:PassedToService",
+        "ec2.amazonaws.com",
+        "events.amazonaws.com",
+        "lambda.amazonaws.com",
+        "vpc-flow-logs.amazonaws.com",
+    ),
     # Where Countermand itself runs as this role, it takes the same role in the other accounts.
     "sts:AssumeRole": Scoped(f"arn:${{AWS::Partition}}:iam::*:role/{ROLE_NAME}"),
     "sts:SetSourceIdentity": Scoped(f"arn:${{AWS::Partition}}:iam::*:role/{ROLE_NAME}"),

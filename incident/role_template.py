@@ -106,12 +106,28 @@ def _allow(actions: Iterable[str], resource: Any) -> Statement:
 
 _COPYING = ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncrypt*")
 _IN_BUCKET = ("s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion", "s3:PutObject", "s3:PutObjectRetention")
+_NOT_THE_EVIDENCE = (
+    "s3:DeleteBucket",
+    "s3:DeleteBucketPolicy",
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:PutBucketAcl",
+    "s3:PutBucketOwnershipControls",
+    "s3:PutBucketPolicy",
+    "s3:PutBucketPublicAccessBlock",
+)
 _LAKE = ("cloudtrail:CancelQuery", "cloudtrail:GetEventDataStore", "cloudtrail:GetQueryResults", "cloudtrail:StartQuery")
 WHERE_SET: dict[str, list[Statement]] = {
     # Without s3:BypassGovernanceRetention, and without deletion.
     "KeepsInBucket": [
         _allow(["s3:ListBucketVersions"], _bucket("EvidenceBucket")),
         _allow(_IN_BUCKET, _bucket("EvidenceBucket", "/*")),
+        # What may be emptied elsewhere on a person's word is never the evidence.
+        {
+            "Effect": "Deny",
+            "Action": list(_NOT_THE_EVIDENCE),
+            "Resource": [_bucket("EvidenceBucket"), _bucket("EvidenceBucket", "/*")],
+        },
     ],
     "KeepsEncrypted": [_allow(["kms:Decrypt", "kms:GenerateDataKey"], {"Ref": "EvidenceKey"})],
     "CopiesSnapshots": [_allow(_COPYING, {"Ref": "SnapshotKey"})],

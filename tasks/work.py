@@ -7,6 +7,7 @@ after a crash, so each is idempotent: reads by nature, steps through the executo
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -22,7 +23,8 @@ from incident.ledger import Kind
 from incident.plan import Plan, Step
 from incident.planner import Unread
 from incident.record import Record
-from incident.settings import Observed, SettingKey
+from incident.resources.spot import ORDERS
+from incident.settings import Observed, Reversal, SettingKey, canonical
 from incident.volatile import Subject
 from tasks.aws import DENIED, AwsError, observe
 from tasks.baseline import Swept, sweep_region
@@ -30,6 +32,7 @@ from tasks.cloudtrail import Answered, Lookup, distinct
 from tasks.executor import Outcome
 from tasks.hands import hands
 from tasks.isolation import surroundings_of
+from tasks.launched import launched_by
 from tasks.volatile import Collector
 
 _T = TypeVar("_T")
@@ -74,6 +77,31 @@ def _gaps_of(answer: Answered) -> list[str]:
     """What of the window the answer does not tell, a sentence each."""
     cut = f"more events than one lookup may read for {answer.lookup.attribute} {answer.lookup.value}"
     return [*([] if answer.complete else [cut]), *answer.gaps]
+
+
+@task(name="ask what orders launched", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
+async def launched_for(incident: str, look: int, reversals: list[Reversal]) -> list[Reversal]:
+    """The instances of the actor's orders; those of an order that could not be asked for are a gap that the report names."""
+    orders = [one for one in reversals if one.key.kind in ORDERS and one.target is None]
+    if not orders:
+        return []
+    found: list[Reversal] = []
+    rows: list[dict[str, str]] = []
+    for order in orders:
+        place = {"account": order.key.account, "region": order.key.region}
+        try:
+            found += await in_thread(launched_by, hands().aws, [order])
+            rows.append(place | {"status": "covered", "why": ""})
+        except AwsError as error:
+            rows.append(place | {"status": "denied" if error.code in DENIED else "failed", "why": str(error)})
+    body = {"what": "instances of spot requests and fleets", "regions": rows}
+    hands().ledger.append(incident, Kind.COVERAGE, f"coverage:launched:{look}:{_digest(rows)}", body)
+    known = {one.key for one in reversals}
+    return [one for one in found if one.key not in known]
+
+
+def _digest(rows: list[dict[str, str]]) -> str:
+    return hashlib.sha256(canonical(rows).encode()).hexdigest()[:12]
 
 
 @task(name="read settings", retries=2, retry_delay_seconds=[1, 5], persist_result=False)

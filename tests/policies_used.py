@@ -29,6 +29,7 @@ NOT_SEEN: dict[str, tuple[str, ...]] = {
         "logs:GetLogDelivery",
         "logs:ListLogDeliveries",
         "logs:UpdateLogDelivery",
+        "s3:DeleteObjectVersion",
         "sts:SetSourceIdentity",
     ),
 }

@@ -19,6 +19,7 @@ from drill.aws.config import AWS_INTERNAL, HOME_REGION
 from drill.aws.errors import AwsError
 from drill.aws.identity import Caller
 from drill.aws.shapes import request_parameters, response_elements
+from drill.aws.shapes.storage import EVENT_NAMES
 from drill.aws.wire import Answer, Call, parse_result
 
 Record = dict[str, Any]
@@ -55,6 +56,12 @@ _LAMBDA_VERSIONS = {
     "DeleteFunctionConcurrency": "20171031",
     "PublishLayerVersion": "20181031",
     "DeleteLayerVersion": "20181031",
+    "AddLayerVersionPermission": "20181031",
+    "UpdateEventSourceMapping": "20150331",
+    "PublishVersion": "20150331",
+    "CreateAlias": "20150331",
+    "UpdateAlias": "20150331",
+    "DeleteAlias": "20150331",
 }
 _RESOURCE_TYPES = {
     "acl": "NetworkAcl",
@@ -149,6 +156,8 @@ def make_record(call: Call, caller: Caller, answer: Answer) -> Record:
 
 
 def _event_name(call: Call) -> str:
+    if call.service == "s3":
+        return EVENT_NAMES.get(call.operation, call.operation)
     if call.service == "lambda":
         return call.operation + _LAMBDA_VERSIONS.get(call.operation, "")
     return call.operation

@@ -14,18 +14,24 @@ from typing import Any
 
 from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network import function_access as access
+from incident.network import function_concurrency as concurrency
 from incident.network.function_access import LAMBDA
 from incident.network.kinds import Event, Kind, always_there, family, immutable, seen
-from incident.network.values import identifiers, mapping, structures, text
+from incident.network.values import identifiers, mapping, structures, text, whole
 from incident.record import JsonObject
 from incident.settings import UNKNOWN, Observed, SettingKey, Unknown, Value, Write
 
 FUNCTION = "function"
 ATTRIBUTE = "function-attribute"
 CODE = "function-code"
+VERSION = "function-version"
+"""A published version: a kind of `incident.resources.function_part`."""
 
 _VPC = "VpcConfig"
 _EARLIER_CODE = {"CodeSha256": "that of the code before"}
+_SCALARS = ("Role", "Handler", "Runtime", "Timeout", "MemorySize")
+"""What of an update is put back besides the VPC and the layers. Variables may be secrets: neither records nor sweeps have them."""
+_LAYERS = "Layers"
 _GOES = "its code goes with it: keep a copy (GetFunction links to it) where it is evidence"
 _HOW = frozenset({"FunctionName", "RevisionId"})
 _NEEDED = ("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs")
@@ -41,7 +47,16 @@ def _update(event: Event) -> Iterator[Write]:
     function = event.answered("FunctionName") or access.named(event.requested("FunctionName"))[0]
     for name, value in event.request.items():
         if name not in _HOW:
-            yield Write(event.key(ATTRIBUTE, function, name), _vpc(value) if name == _VPC else UNKNOWN)
+            yield Write(event.key(ATTRIBUTE, function, name), _attribute(name, value))
+
+
+def _attribute(name: str, value: Any) -> Value | Unknown:
+    """One attribute in one form, whether a record or a read tells it."""
+    if name == _VPC:
+        return _vpc(value)
+    if name == _LAYERS:
+        return identifiers(value, "Arn") or None
+    return (whole(value) or text(value)) if name in _SCALARS else UNKNOWN
 
 
 def _create(event: Event) -> Iterator[Write]:
@@ -54,9 +69,11 @@ def _create(event: Event) -> Iterator[Write]:
 
 def _delete(event: Event) -> Iterator[Write]:
     function, version = access.named(event.requested("FunctionName"))
-    if version or event.requested("Qualifier"):
-        raise ValueError("a version of a function, whose alias or caller may have none now")
-    yield Write(event.key(FUNCTION, function), None)
+    version = version or event.requested("Qualifier")
+    if version:
+        yield Write(event.key(VERSION, function, version), None, before={})
+    else:
+        yield Write(event.key(FUNCTION, function), None)
 
 
 def _update_code(event: Event) -> Iterator[Write]:
@@ -77,6 +94,10 @@ def _shown(scope: Scope, function: JsonObject) -> Iterator[Observed]:
     yield seen(scope, FUNCTION, name, {"FunctionArn": text(function.get("FunctionArn"))})
     yield seen(scope, ATTRIBUTE, name, _vpc(function.get(_VPC)), _VPC, settled=settled)
     yield seen(scope, CODE, name, _code(function), "code", settled=settled)
+    for told in (*_SCALARS, _LAYERS):
+        value = _attribute(told, function.get(told))
+        if value:
+            yield seen(scope, ATTRIBUTE, name, value, told, settled=settled)
 
 
 def _observe_all(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
@@ -87,6 +108,10 @@ def _observe_all(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Obser
 def _observe_one(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
     if answer.get("FunctionName"):
         yield from _shown(scope, answer)
+
+
+def _details(key: SettingKey) -> tuple[Read, ...]:
+    return (*access.details(key), concurrency.concurrency_of(key))
 
 
 def _read(key: SettingKey) -> Read:
@@ -112,18 +137,23 @@ def _change_code(key: SettingKey, live: Observed | None, wanted: Value) -> Chang
 
 
 def _change(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
+    if key.name == _LAYERS:
+        asked: dict[str, Any] = {"FunctionName": key.resource, _LAYERS: wanted or []}
+        return LAMBDA.call("UpdateFunctionConfiguration", asked, permissions=("lambda:GetLayerVersion",) if wanted else ())
     if wanted is None:
         return always_there(key.name)
-    if key.name != _VPC:
+    if key.name not in (_VPC, *_SCALARS):
         return Unrestorable(f"{key.name} of a function is not part of the network", "Decide by hand what it must be.")
-    return LAMBDA.call("UpdateFunctionConfiguration", {"FunctionName": key.resource, _VPC: wanted}, permissions=_NEEDED)
+    needed = {_VPC: _NEEDED, "Role": ("iam:PassRole",)}.get(key.name, ())
+    return LAMBDA.call("UpdateFunctionConfiguration", {"FunctionName": key.resource, key.name: wanted}, permissions=needed)
 
 
 FUNCTIONS = family(
-    Kind(FUNCTION, 60, _read, _change_function, details=access.details),
+    Kind(FUNCTION, 60, _read, _change_function, details=_details),
     Kind(ATTRIBUTE, 10, _read, _change, part_of=FUNCTION),
     Kind(CODE, 10, _read, _change_code, part_of=FUNCTION),
     *access.KINDS,
+    *concurrency.KINDS,
     service=LAMBDA.source,
     readers={
         **access.versioned("CreateFunction", _create, "20141111", "20150331"),
@@ -131,8 +161,14 @@ FUNCTIONS = family(
         **access.versioned("UpdateFunctionCode", _update_code, "20141111", "20150331", "20150331v2"),
         **access.versioned("UpdateFunctionConfiguration", _update, "20150331", "20150331v2"),
         **access.READERS,
+        **concurrency.READERS,
     },
-    observers={"ListFunctions": _observe_all, "GetFunctionConfiguration": _observe_one, **access.OBSERVERS},
+    observers={
+        "ListFunctions": _observe_all,
+        "GetFunctionConfiguration": _observe_one,
+        **access.OBSERVERS,
+        **concurrency.OBSERVERS,
+    },
     inventory=(LAMBDA.read("ListFunctions"),),
     absent_codes=("ResourceNotFoundException",),
     acts={
@@ -142,10 +178,13 @@ FUNCTIONS = family(
                 "ec2:DescribeSecurityGroups",
                 "ec2:DescribeSubnets",
                 "ec2:DescribeVpcs",
+                "iam:PassRole",
+                "lambda:GetLayerVersion",
                 "lambda:UpdateFunctionConfiguration",
             )
         ),
         "function-permission": Acts(sets=("lambda:AddPermission",), removes=("lambda:RemovePermission",)),
+        "function-concurrency": Acts(sets=("lambda:PutFunctionConcurrency",), removes=("lambda:DeleteFunctionConcurrency",)),
         "function-url": Acts(
             sets=(
                 "lambda:CreateFunctionUrlConfig",

@@ -216,7 +216,10 @@ SERVICES_A_TO_L = (
         "lambda",
         "functions, their VPC and exposure",
         pairs="AddPermission CreateFunction CreateFunctionUrlConfig RemovePermission",
-        overwrites="DeleteFunctionUrlConfig UpdateFunctionCode UpdateFunctionConfiguration UpdateFunctionUrlConfig",
+        overwrites="""
+            DeleteFunctionConcurrency DeleteFunctionUrlConfig PutFunctionConcurrency UpdateFunctionCode
+            UpdateFunctionConfiguration UpdateFunctionUrlConfig
+        """,
         lost="DeleteFunction",
     ),
     Group(

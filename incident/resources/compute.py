@@ -17,6 +17,8 @@ VOLUME = "volume"
 SNAPSHOT = "snapshot"
 IMAGE = "image"
 KEY_PAIR = "key-pair"
+SPOT_REQUEST = "spot-request"
+"""A kind of `incident.resources.spot`."""
 
 _GONE_FOR_GOOD = "its content cannot be made again; the evidence taken before is what remains"
 _INSTANCE_STATES_GONE = frozenset({"terminated"})
@@ -39,6 +41,10 @@ def _instance_writes(record: Record, known: Known) -> Iterable[Write]:
         key = SettingKey(record.account, record.region, INSTANCE, resource)
         if record.event_name == "RunInstances":
             yield Write(key, after=_instance_value(item, "imageId", "instanceType"), before=None)
+            ordered = str(item.get("spotInstanceRequestId", ""))
+            if ordered:
+                # A persistent request launches another instance in the place of one that is ended.
+                yield Write(SettingKey(record.account, record.region, SPOT_REQUEST, ordered), after={}, before=None)
         else:
             yield Write(key, after=None, before=known.value(key))
 

@@ -28,8 +28,11 @@ UNREAD = Unplanned(status="unread", what="stop it", why="AccessDenied", key=sett
 BARE = Unplanned(status="not-understood", what="ec2:Whatever in us-east-1", why="no part of Countermand undoes it")
 
 
+FULL = Unplanned(status="not-invertible", what="CreateBucket", why="the bucket holds objects", key=setting("bucket", "theirs"))
+
+
 def read(text: str, **more):
-    return amendment(text, SAID | more, [LEFT, BARE, UNREAD])
+    return amendment(text, SAID | more, [LEFT, BARE, UNREAD, FULL])
 
 
 def told(*texts: str) -> Amendments:
@@ -47,6 +50,9 @@ def told(*texts: str) -> Amendments:
         (f"{LEFT.id} = 7", "no value of a security group rule"),
         (f"{BARE.id} keep", "no value to choose"),
         (f"{UNREAD.id} keep", "no value to choose"),
+        (f"{LEFT.id} empty", "no bucket"),
+        (f"{BARE.id} empty", "no bucket"),
+        (f"{FULL.id} absent", "no value to choose"),
         ("window tomorrow", "2026-11-24T02:15:00Z"),
         ("window 2026-03-01T12:00:00", "zone"),
         ("window 2027-03-01T12:00:00Z", "future"),
@@ -62,6 +68,15 @@ def test_words_that_amend_nothing_are_refused_with_what_to_write(text, words):
 def test_to_be_done_by_hand_needs_a_reason():
     with pytest.raises(Unclear, match="how"):
         read(f"{BARE.id} done", reason="")
+
+
+def test_only_a_persons_word_with_its_reason_lets_a_bucket_be_emptied():
+    with pytest.raises(Unclear, match="why the objects"):
+        read(f"{FULL.id} empty", reason="")
+    said = told(f"{FULL.id} empty")
+    assert set(said.emptied) == {FULL.key}
+    assert said.in_words == ("alice let bucket theirs be emptied and deleted: asked the owner",)
+    assert told(f"{FULL.id} done").emptied == {}
 
 
 @given(st.text(max_size=200))

@@ -598,10 +598,18 @@ def test_what_else_a_database_or_a_function_is_given_is_never_lost_from_sight():
         "PubliclyAccessible": False,
     }
     (entry,) = told(
+        "lambda:UpdateFunctionConfiguration20150331v2", {"functionName": "pay", "environment": {}}, {"functionName": "pay"}
+    )
+    assert (entry.key.name, isinstance(entry.after, Unknown)) == ("Environment", True)
+    assert isinstance(family_for_kind(entry.key.kind).change(entry.key, None, {}), Unrestorable)
+
+
+def test_a_functions_time_limit_is_put_back():
+    (entry,) = told(
         "lambda:UpdateFunctionConfiguration20150331v2", {"functionName": "pay", "timeout": 900}, {"functionName": "pay"}
     )
-    assert (entry.key.name, isinstance(entry.after, Unknown)) == ("Timeout", True)
-    assert isinstance(family_for_kind(entry.key.kind).change(entry.key, None, 3), Unrestorable)
+    assert (entry.key.name, entry.after) == ("Timeout", 900)
+    assert change(entry.key, 900, 3) == [("lambda:UpdateFunctionConfiguration", {"FunctionName": "pay", "Timeout": 3})]
 
 
 def test_a_database_is_closed_at_once_and_its_opening_is_an_exposure():

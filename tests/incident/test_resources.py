@@ -356,8 +356,9 @@ def test_overwritten_code_is_never_needs_prior_state():
 
 
 def test_a_deleted_version_of_a_function_is_not_its_end():
-    with pytest.raises(ValueError, match="version"):
-        told("lambda:DeleteFunction20150331", {"functionName": "pay", "qualifier": "3"})
+    (entry,) = told("lambda:DeleteFunction20150331", {"functionName": "pay", "qualifier": "3"})
+    assert (entry.key, entry.before, entry.after) == (setting("function-version", "pay", "3"), {}, None)
+    assert "not given twice" in left(entry.key, None, {}).reason
 
 
 # --- identities ---------------------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ from tasks.config import AwsConfig
 from tasks.config_history import ask_config
 from tasks.executor import Executor, Outcome
 from tasks.isolation import surroundings_of
+from tasks.launched import launched_by
 from tasks.ledger import Ledger
 
 POLICY = Policy(responders=(Responder(name="alice"),))
@@ -147,6 +148,7 @@ def plans_for(aws: Range, stage: Stage, scenario: Scenario, baseline) -> list[Pl
     def live(keys) -> dict:
         return {key: observe(reader, family_for_kind(key.kind), key) for key in keys}
 
+    found = replace(found, reversals=(*found.reversals, *launched_by(reader, found.reversals)))
     evidence = Plan(incident=INCIDENT, title="evidence", steps=snapshot_steps(INCIDENT, _volumes(reader, found)))
     now = utc_now()
     steps, _ = containment(actor, live(settings_to_read(actor, now)), now)

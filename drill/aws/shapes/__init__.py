@@ -1,14 +1,14 @@
 """How CloudTrail writes down what was asked and what was answered.
 
-Three dialects: EC2 operations of the first years (`classic`), later EC2 operations (`wrapped`), and every other service
-(`plain`). Which EC2 operation speaks which is in `families`.
+Four dialects: EC2 operations of the first years (`classic`), later EC2 operations (`wrapped`), S3 (`storage`), and every other
+service (`plain`). Which EC2 operation speaks which is in `families`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from drill.aws.shapes import classic, families, plain, wrapped
+from drill.aws.shapes import classic, families, plain, storage, wrapped
 from drill.aws.wire import Answer, service_model
 
 
@@ -17,6 +17,8 @@ def request_parameters(service: str, operation: str, params: dict[str, Any]) -> 
     shape = service_model(service).operation_model(operation).input_shape
     if shape is None:
         return None
+    if service == "s3":
+        return storage.request(operation, params)
     if service != "ec2":
         return plain.request(service, operation, shape, params) or None
     if operation in families.CLASSIC:

@@ -6,7 +6,7 @@ Seen in real records, or taken to be classic for having been part of the API bef
 _NAMES = """
     AcceptVpcPeeringConnection AllocateAddress AssignPrivateIpAddresses AssociateAddress AssociateDhcpOptions
     AssociateRouteTable AttachInternetGateway AttachNetworkInterface AttachVolume AttachVpnGateway
-    AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress
+    AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CancelSpotInstanceRequests
     CopyImage CopySnapshot CreateCustomerGateway CreateDhcpOptions CreateImage CreateInstanceExportTask
     CreateInternetGateway CreateKeyPair CreateNetworkAcl CreateNetworkAclEntry CreateNetworkInterface
     CreatePlacementGroup CreateRoute CreateRouteTable CreateSecurityGroup CreateSnapshot CreateSubnet CreateTags
@@ -20,7 +20,7 @@ _NAMES = """
     ImportKeyPair ModifyImageAttribute ModifyInstanceAttribute ModifyNetworkInterfaceAttribute
     ModifySnapshotAttribute ModifySubnetAttribute ModifyVolumeAttribute ModifyVpcAttribute MonitorInstances
     RebootInstances RegisterImage RejectVpcPeeringConnection ReleaseAddress ReplaceNetworkAclAssociation
-    ReplaceNetworkAclEntry ReplaceRoute ReplaceRouteTableAssociation ResetImageAttribute ResetInstanceAttribute
+    ReplaceNetworkAclEntry ReplaceRoute ReplaceRouteTableAssociation RequestSpotInstances ResetImageAttribute ResetInstanceAttribute
     ResetNetworkInterfaceAttribute ResetSnapshotAttribute RevokeSecurityGroupEgress RevokeSecurityGroupIngress
     RunInstances StartInstances StopInstances TerminateInstances UnassignPrivateIpAddresses UnmonitorInstances
 """

@@ -1,4 +1,4 @@
-"""The dialect of every service but EC2: lowerCamel keys, plain lists, secrets left out."""
+"""The dialect of every service but EC2 and S3: lowerCamel keys, plain lists, secrets left out."""
 
 from __future__ import annotations
 
@@ -19,12 +19,10 @@ _DROPPED = {
     ("sts", "SecretAccessKey"),
     ("lambda", "ZipFile"),
     ("lambda", "Variables"),
-    ("s3", "Body"),
     ("kms", "Plaintext"),
     ("cloudformation", "TemplateBody"),
     ("cloudformation", "ParameterValue"),
 }
-_S3_KEYS = {"Bucket": "bucketName", "Key": "key"}
 
 
 def lower_first(text: str) -> str:
@@ -55,7 +53,7 @@ def response(service: str, operation: str, shape: Shape | None, result: dict[str
 def _value(service: str, shape: Shape, value: Any) -> Any:
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         return {
-            _key(service, member): _member(service, member, member_shape, value[member])
+            lower_first(member): _member(service, member, member_shape, value[member])
             for member, member_shape in shape.members.items()
             if member in value and (service, member) not in _DROPPED
         }
@@ -64,12 +62,6 @@ def _value(service: str, shape: Shape, value: Any) -> Any:
     if isinstance(shape, MapShape):
         return {str(k): _value(service, shape.value, v) for k, v in value.items()}
     return _scalar(service, value)
-
-
-def _key(service: str, member: str) -> str:
-    if service == "s3" and member in _S3_KEYS:
-        return _S3_KEYS[member]
-    return lower_first(member)
 
 
 def _member(service: str, member: str, shape: Shape, value: Any) -> Any:
