@@ -25,6 +25,7 @@ _S3_ACTIONS = {
     "HeadBucket": "ListBucket",
     "HeadObject": "GetObject",
     "ListBuckets": "ListAllMyBuckets",
+    "ListObjectVersions": "ListBucketVersions",
     "ListObjects": "ListBucket",
     "ListObjectsV2": "ListBucket",
     "ListObjectVersions": "ListBucketVersions",
@@ -42,6 +43,8 @@ _S3_ACTIONS = {
 def action_of(call: Call) -> str:
     """The IAM action that a call needs."""
     if call.service == "s3":
+        if call.operation == "GetObject" and call.params.get("VersionId"):
+            return "s3:GetObjectVersion"
         return f"s3:{_S3_ACTIONS.get(call.operation, call.operation)}"
     if call.service == "lambda" and call.operation == "Invoke":
         return "lambda:InvokeFunction"

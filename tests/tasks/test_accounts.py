@@ -7,6 +7,7 @@ import pytest
 
 from drill.aws.config import RangeConfig
 from drill.aws.range import Range
+from drill.client import boto_client
 from gateway.practice.configuration import granted_to
 from tasks.aws import Aws, AwsError
 from tasks.config import AwsConfig
@@ -33,11 +34,11 @@ def test_the_accounts_are_those_that_the_configuration_names(as_responder):
     assert as_responder(accounts=(OWN, OTHER)).accounts() == (OWN, OTHER)
 
 
-def test_an_organizations_accounts_come_after_our_own(as_responder):
+def test_an_organizations_accounts_come_after_our_own(aws, as_responder):
+    owner = boto_client(aws.url, "organizations", "us-east-1", aws.bootstrap())
+    owner.create_organization(FeatureSet="ALL")
+    made = owner.create_account(Email="shop@example.org", AccountName="shop")["CreateAccountStatus"]["AccountId"]
     responder = as_responder(accounts=(OWN,), organization=True)
-    responder.call(OWN, "us-east-1", "organizations", "CreateOrganization", {"FeatureSet": "ALL"})
-    asked = {"Email": "shop@example.org", "AccountName": "shop"}
-    made = responder.call(OWN, "us-east-1", "organizations", "CreateAccount", asked)["CreateAccountStatus"]["AccountId"]
     assert responder.accounts() == (OWN, made)
     assert as_responder(organization=True).accounts() == (OWN, made)
 
