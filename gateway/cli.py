@@ -13,6 +13,7 @@ from gateway.commands import (
     deciding,
     doors,
     escalation,
+    flows,
     incidents,
     opening,
     policies,
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for commands in (records, practice, doors, opening, incidents, deciding, escalation, policies, costs):
+for commands in (records, practice, doors, opening, incidents, deciding, escalation, policies, costs, flows):
     app.add_typer(commands.app)
 for name, group in (
     ("ledger", records_kept.ledger_app),

@@ -23,11 +23,11 @@ class UserError(Exception):
     """What a command cannot do; the message is one line that says what to do."""
 
 
-def moment(text: str) -> datetime:
+def moment(text: str, option: str = "--since") -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise UserError("--since is no moment; give it as 2026-11-24T02:00:00Z") from None
+        raise UserError(f"{option} is no moment; give it as 2026-11-24T02:00:00Z") from None
 
 
 def read_config() -> Any:

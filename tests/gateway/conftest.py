@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from gateway import cli
 from gateway.app import Settings, create_app
-from gateway.commands import deciding, escalation, incidents, practice, records, records_kept, responders
+from gateway.commands import shell
 from gateway.dispatcher import Start
 from gateway.runs import RunsUnavailable
 from tasks.ledger import Ledger
@@ -95,8 +95,9 @@ def doors(open_doors: Open) -> httpx.Client:
 def run(monkeypatch, capsys, tmp_path):
     """Run a command; answers the exit code, what it printed and what it complained about."""
     monkeypatch.setenv("COUNTERMAND_HOME", str(tmp_path / "home"))
-    for commands in (deciding, escalation, incidents, practice, records, records_kept, responders):
-        monkeypatch.setattr(commands, "console", Console(width=200))
+    for commands in vars(cli).values():
+        if getattr(commands, "console", None) is shell.console:
+            monkeypatch.setattr(commands, "console", Console(width=200))
 
     def command(*arguments: object):
         monkeypatch.setattr(sys, "argv", ["countermand", *map(str, arguments)])
