@@ -16,6 +16,11 @@ def _key(*parts: object) -> str:
     return _NOT_IN_A_KEY.sub("-", "-".join(str(part) for part in parts).lower())
 
 
+def plan_address(ui_url: str, incident: str, name: str, look: int) -> str:
+    """Where the Prefect UI shows a plan that `show_plan` put there."""
+    return f"{ui_url}/v2/artifacts/key/{_key(incident, name, look)}"
+
+
 async def show_plan(incident: str, name: str, look: int, plan: Plan) -> None:
     """The whole plan, step by step, with what takes each step back."""
     rows = ["| step | what it does | calls | taken back by | permissions |", "| --- | --- | --- | --- | --- |"]

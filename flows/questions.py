@@ -40,11 +40,11 @@ class PlanDecision(RunInput):
     plan_digest: str = Field(description="The plan you decide on; leave it as it is.", max_length=64)
 
 
-async def answered(hands: Hands, plan: Plan, asked: Asked) -> Standing:
+async def answered(hands: Hands, plan: Plan, asked: Asked, whole_plan: str = "") -> Standing:
     """Wait until a question is decided or expires.
 
     Every answer that was given before a crash or a suspension is in the ledger under its own number, so a run that starts again
-    walks past the pauses that are behind it and asks nobody twice.
+    walks past the pauses that are behind it and asks nobody twice. `whole_plan` is the address of the plan with all its calls.
     """
     problem = ""
     for number in range(10_000):
@@ -52,7 +52,9 @@ async def answered(hands: Hands, plan: Plan, asked: Asked) -> Standing:
         if standing is not Standing.WAITING:
             return standing
         form = await suspend_flow_run(
-            wait_for_input=PlanDecision.with_initial_data(description=approval_form(plan, asked, problem), plan_digest=plan.digest),
+            wait_for_input=PlanDecision.with_initial_data(
+                description=approval_form(plan, asked, problem, whole_plan), plan_digest=plan.digest
+            ),
             key=f"{asked.id}-{number}",
             timeout=_seconds_left(hands.clock(), asked) + _GRACE_SECONDS,
         )

@@ -14,7 +14,7 @@ from prefect import Flow, flow
 from prefect.runtime import flow_run
 
 from flows.acting import begin_evidence, contain, contain_at_once, eradicate, keep_evidence, recover
-from flows.artifacts import show_plan
+from flows.artifacts import plan_address, show_plan
 from flows.case import Case
 from flows.detect import RESPOND, detect
 from flows.facts import keep_facts
@@ -132,7 +132,8 @@ async def _agreed(case: Case, name: str, question: Question, look: int) -> bool:
     asked = case.hands.approvals.ask(plan, question, look, case.suspects(look))
     url = f"{case.hands.config.prefect_ui_url}/v2/runs/flow-run/{flow_run.id}"
     await post(case.incident, f"question:{asked.id}", *messages.question(plan, asked, url))
-    standing = await answered(case.hands, plan, asked)
+    whole_plan = plan_address(case.hands.config.prefect_ui_url, case.incident, name, look)
+    standing = await answered(case.hands, plan, asked, whole_plan)
     if standing is Standing.APPROVED and not case.overtaken(look):
         standing = await _still_there(case, plan, asked, look)
     if standing is Standing.EXPIRED:

@@ -129,8 +129,8 @@ def _button(answer: str, style: str, value: str) -> dict[str, Any]:
     return {"type": "button", "action_id": f"countermand_{answer}", "text": label, "style": style, "value": value}
 
 
-def approval_form(plan: Plan, asked: Asked, problem: str = "") -> str:
-    """The description above the form in the Prefect UI, in Markdown."""
+def approval_form(plan: Plan, asked: Asked, problem: str = "", whole_plan: str = "") -> str:
+    """The description above the form in the Prefect UI, in Markdown; `whole_plan` is the address of the plan with all its calls."""
     parts: list[str] = []
     if problem:
         parts.append(f"**Your last answer did not count:** {markdown(problem)}")
@@ -138,7 +138,9 @@ def approval_form(plan: Plan, asked: Asked, problem: str = "") -> str:
     if plan.because:
         parts.append(f"**What happened:** {markdown(plan.because, 800)}")
     parts.append(f"**What will be done:** {markdown(summary_of(plan))}.")
-    parts.append(f"Plan `{plan.short_digest}`, answer by {asked.expires_at:%Y-%m-%d %H:%M} UTC.")
+    link = f" [The whole plan, call by call]({whole_plan})" if whole_plan else ""
+    people = f"{counted(asked.people, 'responder')} must agree"
+    parts.append(f"Plan `{plan.short_digest}`, answer by {asked.expires_at:%Y-%m-%d %H:%M} UTC; {people}.{link}")
     if asked.begun:
         begun = " ".join(f"`{step}`" for step in asked.begun[:_SHOWN_STEPS])
         parts.append(f"**Begun already, as the policy allows before anybody is asked:** {begun}")
