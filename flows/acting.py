@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
+from uuid import UUID
 
 from prefect import flow
 from prefect.logging import get_run_logger
 
+from flows.artifacts import show_progress
 from flows.case import Case, once
+from flows.facts import tell_what_waits
 from flows.planning import CONTAIN, EVIDENCE, RESTORE
 from incident import messages
 from incident.collection import Handover, copy_steps, seal_steps
@@ -43,21 +46,24 @@ async def keep_evidence(incident: str, look: int = 1) -> str:
     """Wait until AWS says that the snapshots are complete, and hand them over as the configuration says."""
     case = Case(incident)
     plan = _kept(case, EVIDENCE, look)
-    outcomes = [*await _taken(plan), *await _handed_over(case, look, plan)]
-    line = _in_words("Evidence", outcomes)
+    await tell_what_waits(case, f"evidence-{look}")
+    taken = await _taken(plan)
+    line = _in_words("Evidence", [*taken, *await _handed_over(case, look, plan)])
     if plan.steps:
-        await post(incident, f"evidence-{look}", *messages.progress(line))
+        await post(incident, f"evidence-{look}", *messages.progress(_with_troubles(line, list(plan.steps), taken)))
     return line
 
 
 async def _taken(plan: Plan) -> list[Outcome]:
     """Carry the steps out side by side, and say from time to time how far the snapshots are."""
     applying = asyncio.gather(*(apply_step(plan, step) for step in plan.steps))
+    artifact: UUID | None = None
     while not applying.done():
         await asyncio.wait([applying], timeout=_PROGRESS_SECONDS)
         if not applying.done():
             shown = await progress_of([step.key for step in plan.steps if step.key.kind in (EVIDENCE_SNAPSHOTS, EVIDENCE_COPY)])
             get_run_logger().info("%s: %s", plan.title, ", ".join(f"{one} {done}" for one, done in sorted(shown.items())))
+            artifact = await show_progress(plan, shown, artifact)
     return await applying
 
 
@@ -130,6 +136,8 @@ async def recover(incident: str, look: int = 1) -> str:
 async def carried_out(incident: str, look: int, what: str, name: str, first: bool | None) -> str:
     case = Case(incident)
     plan = _kept(case, name, look)
+    if name == RESTORE:
+        await tell_what_waits(case, f"{what.lower()}-{look}")
     early = {step.id for step in first_wave(plan)}
     steps = [step for step in plan.steps if first is None or (step.id in early) == first]
     outcomes = [await apply_step(plan, step) for step in steps]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from uuid import UUID
 
-from prefect.artifacts import acreate_markdown_artifact
+from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, aupdate_progress_artifact
 
 from incident.messages import markdown, summary_of
 from incident.plan import Plan
+from incident.words import counted
 
 _NOT_IN_A_KEY = re.compile(r"[^a-z0-9-]+")
 
@@ -37,6 +40,24 @@ async def show_plan(incident: str, name: str, look: int, plan: Plan) -> None:
     if left:
         body.append("## Left to people\n\n" + "\n".join(left))
     await acreate_markdown_artifact(key=_key(incident, name, look), markdown="\n\n".join(body), description=plan.title)
+
+
+async def show_progress(plan: Plan, shown: Mapping[str, str], artifact: UUID | None) -> UUID | None:
+    """How far a plan's snapshots are, together; `shown` maps each to its per cent, as AWS says it.
+
+    Returns:
+        The artifact, to be given the next time.
+    """
+    told = [float(done.rstrip("%")) for done in shown.values() if done.rstrip("%").isdigit()]
+    if not told:
+        return artifact
+    so_far = sum(told) / len(told)
+    if artifact is None:
+        description = f"{plan.title}: {counted(len(told), 'snapshot')}"
+        key = _key(plan.incident, plan.title, plan.look)
+        return await acreate_progress_artifact(progress=so_far, key=key, description=description)
+    await aupdate_progress_artifact(artifact, progress=so_far)
+    return artifact
 
 
 async def show_report(incident: str, report: str) -> None:

@@ -75,6 +75,16 @@ def progress(text: str) -> tuple[str, Blocks]:
     return slack(text, 500), [section("\n".join(lines)[:_SECTION_LIMIT])]
 
 
+def evidence_waits(count: int, why: str) -> tuple[str, Blocks]:
+    """The evidence store takes nothing: what that holds up, what it does not, and what to do."""
+    what = f"{counted(count, 'item')} of evidence cannot be stored: {why}"
+    then = (
+        "Containment goes on. Nothing that rests on this evidence is deleted. Mend the store; what waits is stored before the next "
+        "phase, and what was not deleted comes into the next plan (`countermand amend`)."
+    )
+    return plain(f"{what}. {then}", 500), [section(f":warning: *{slack(what, 600)}*\n{then}")]
+
+
 def summary_of(plan: Plan) -> str:
     """Numbers first: what the plan would do."""
     counts = plan.counts()

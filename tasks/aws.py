@@ -1,8 +1,11 @@
-"""boto3 clients for every account and region, with throttling waited out and every read accounted for."""
+"""boto3 clients for every account and region: throttling is waited out, reads that get no answer are asked again, and every read is
+accounted for.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,9 +16,10 @@ from typing import Any
 import boto3
 import botocore.session
 from botocore.config import Config as BotoConfig
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 from botocore.loaders import Loader
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, stop_any, wait_random_exponential
 
 from incident.family import Family, Read, Scope
 from incident.planner import Unread
@@ -39,6 +43,11 @@ DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure", "InvalidClientTokenId", "OptInRequired"}
 )
 _WAIT_OUT_SECONDS = 60
+_ASKED_AT_MOST = 8
+"""With a fault on every third call, one read in seven thousand still fails."""
+_READ = re.compile(r"(BatchGet|Describe|Get|Head|List|Lookup|Search)[A-Z]")
+_HARMLESS_TWICE = frozenset({"AssumeRole", "PutObject"})
+"""What may be done again though it may have been done: a session more, or a version more of the same evidence."""
 _SESSION_SECONDS = 45 * 60
 _making = threading.Lock()
 
@@ -70,10 +79,12 @@ class Aws:
     Args:
         config: how AWS is reached.
         session_name: the session name that carries the incident into CloudTrail.
+        pause: waits for so many seconds.
     """
 
-    def __init__(self, config: AwsConfig, session_name: str = "countermand") -> None:
+    def __init__(self, config: AwsConfig, session_name: str = "countermand", pause: Callable[[float], None] = time.sleep) -> None:
         self.config = config
+        self._pause = pause
         self._session_name = session_name[:64]
         self._own = ""
         self._clients: dict[tuple[str, str, str], Any] = {}
@@ -99,14 +110,15 @@ class Aws:
             return self._clients[key]
 
     def call(self, account: str, region: str, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Make one call, waiting out throttling.
+        """Make one call, waiting out throttling. A read that gets no answer, or a 5xx, is asked again; a change is not, for it may
+        have taken effect.
 
         Raises:
             AwsError: AWS refused the call, or gave no answer.
         """
         client = self.client(account, region, service)
         try:
-            for attempt in _throttling_waited_out():
+            for attempt in self._ridden_out(operation):
                 with attempt:
                     return _answer(client, operation, parameters)
         except ClientError as error:
@@ -114,6 +126,16 @@ class Aws:
         except BotoCoreError as error:
             raise AwsError(operation, f"transport:{type(error).__name__}", _one_line(error)) from None
         raise AssertionError("unreachable: the retry loop returns or raises")
+
+    def _ridden_out(self, operation: str) -> Retrying:
+        harmless = bool(_READ.match(operation)) or operation in _HARMLESS_TWICE
+        return Retrying(
+            retry=retry_if_exception(lambda error: _is_throttled(error) or (harmless and _is_unanswered(error))),
+            wait=wait_random_exponential(multiplier=0.3, max=8),
+            stop=stop_any(stop_after_delay(_WAIT_OUT_SECONDS), _asked_enough),
+            sleep=self._pause,
+            reraise=True,
+        )
 
     def read_all(self, scope: Scope, read: Read) -> Iterator[dict[str, Any]]:
         """Every page of a read.
@@ -280,17 +302,19 @@ def _answer(client: Any, operation: str, parameters: Mapping[str, Any]) -> dict[
     return method(**parameters)
 
 
-def _throttling_waited_out() -> Retrying:
-    return Retrying(
-        retry=retry_if_exception(_is_throttled),
-        wait=wait_random_exponential(multiplier=0.3, max=8),
-        stop=stop_after_delay(_WAIT_OUT_SECONDS),
-        reraise=True,
-    )
+def _asked_enough(state: RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    return error is not None and not _is_throttled(error) and state.attempt_number >= _ASKED_AT_MOST
 
 
 def _is_throttled(error: BaseException) -> bool:
     return isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in THROTTLED
+
+
+def _is_unanswered(error: BaseException) -> bool:
+    if isinstance(error, ClientError):
+        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)) >= 500
+    return isinstance(error, HTTPClientError | NoConnection)
 
 
 def _as_aws_error(operation: str, error: ClientError) -> AwsError:

@@ -73,6 +73,7 @@ class AwsConfig(BaseModel):
         endpoint_url: another address for every service; only for the practice range.
         delivery_lag_seconds: how long CloudTrail may take to show an event (AWS: usually within 15 minutes).
         call_deadline_seconds: how long a change may take to show in a read before the step is reported as not confirmed.
+        dependency_deadline_seconds: how long a step is tried again while AWS says that something still depends on the resource.
         snapshot_deadline_seconds: how long to wait for snapshots to complete.
         costs: count what costs and ask Cost Explorer for each report; Cost Explorer charges 0.01 USD for each account asked.
         events: where CloudTrail's events are read.
@@ -89,6 +90,7 @@ class AwsConfig(BaseModel):
     endpoint_url: str | None = None
     delivery_lag_seconds: float = Field(default=900, ge=0)
     call_deadline_seconds: float = Field(default=300, gt=0)
+    dependency_deadline_seconds: float = Field(default=300, ge=0)
     snapshot_deadline_seconds: float = Field(default=6 * 3600, gt=0)
     costs: bool = True
     events: EventsConfig = EventsConfig()

@@ -6,27 +6,27 @@ until it is stable; outcome to the ledger.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-import jmespath
-
 from incident.families import family_for_kind
-from incident.family import Read, Scope
 from incident.ledger import Kind, Line
-from incident.plan import Phase, Plan, PlannedCall, PlannedLookup, Step, is_item
+from incident.plan import Phase, Plan, Step, is_item
 from incident.planner import Unread, brief
-from incident.settings import Value, canonical, same
+from incident.settings import Observed, Value, canonical, same
 from tasks.approvals import Approvals
 from tasks.aws import Aws, AwsError, observe
 from tasks.evidence import EvidenceStore, EvidenceUnavailable
 from tasks.ledger import Ledger
+from tasks.step_calls import StepCalls, Tell, is_tagged
+
+log = logging.getLogger(__name__)
 
 
 class Result(StrEnum):
@@ -43,6 +43,8 @@ class Result(StrEnum):
 
 
 GOOD = frozenset({Result.DONE, Result.ALREADY_RIGHT})
+TAKEN_AT_MOST = 3
+"""How often a snapshot that fails is taken before a person is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,11 @@ class Executor:
         pause: Callable[[float], None] = time.sleep,
         evidence: EvidenceStore | None = None,
         guard: Guard = lambda step: "",
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._aws, self._ledger, self._approvals, self._evidence = aws, ledger, approvals, evidence
-        self._boundary, self._pause, self._guard = boundary, pause, guard
+        self._boundary, self._pause, self._guard, self._timer = boundary, pause, guard, timer
+        self._calls = StepCalls(aws, pause)
         self._round = ""
 
     def again(self, name: str) -> Executor:
@@ -90,24 +94,25 @@ class Executor:
         other._round = f":again:{name}"
         return other
 
-    def apply(self, plan: Plan, step: Step) -> Outcome:
-        """Bring one setting to the value that the step leaves; safe to call again after a crash at any point.
+    def apply(self, plan: Plan, step: Step, tell: Tell = log.info) -> Outcome:
+        """Bring one setting to the value that the step leaves; safe to call again after a crash at any point. `tell` is told of
+        what takes long.
 
         Raises:
             LedgerUnavailable: the ledger cannot be written; nothing more is done to AWS.
         """
         # Two workers may run one incident, and two incidents want one setting: one at a time changes it, the other waits.
         with self._ledger.holding(_held(step)):
-            return self._recorded(plan, step) or self._applied(plan, step)
+            return self._recorded(plan, step) or self._applied(plan, step, tell)
 
-    def _applied(self, plan: Plan, step: Step) -> Outcome:
+    def _applied(self, plan: Plan, step: Step, tell: Tell) -> Outcome:
         not_now = self._not_now(plan, step)
         if not_now is not None:
             return self._conclude(plan, step, not_now)
         step = self._with_new_ids(plan, step)
         _, first_time = self._ledger.append(plan.incident, Kind.INTENT, self._key("intent", plan, step), self._intent(plan, step))
         self._boundary(f"{step.id}: after intent")
-        outcome = self._bring_about(plan, step, first_time)
+        outcome = self._bring_about(plan, step, first_time, tell)
         self._boundary(f"{step.id}: before outcome")
         return self._conclude(plan, step, outcome)
 
@@ -125,7 +130,7 @@ class Executor:
         step = self._with_new_ids(plan, step)
         _, first_time = self._ledger.append(plan.incident, Kind.INTENT, self._key("intent", plan, step), self._intent(plan, step))
         if first_time and observe(self._aws, family_for_kind(step.key.kind), step.key) is None:
-            self._make_calls(plan, step)
+            self._make_calls(plan, step, None, log.info)
 
     def outcomes(self, plan: Plan) -> dict[str, Outcome]:
         """What is recorded of the plan's steps."""
@@ -139,72 +144,81 @@ class Executor:
             step for step, said in keys.items() if any(self._ledger.find(plan.incident, key) is not None for key in said)
         )
 
-    def _bring_about(self, plan: Plan, step: Step, first_time: bool) -> Outcome:
-        live = observe(self._aws, family_for_kind(step.key.kind), step.key)
+    def _bring_about(self, plan: Plan, step: Step, first_time: bool, tell: Tell) -> Outcome:
+        try:
+            made = "" if first_time else self._made_before_a_crash(plan, step)
+        except AwsError as error:
+            return Outcome(step.id, Result.FAILED, f"whether it was made before an interruption could not be read: {error}")
+        if made:
+            self._calls.unmark(step, made)
+            return Outcome(step.id, Result.DONE, "made before an interruption", made)
+        called = not first_time and self._journal(plan, step, 0) is not None
+        live = self._live(step, first_time, called)
         if isinstance(live, Unread):
             return Outcome(step.id, Result.FAILED, f"its live value could not be read: {live.reason}")
-        made = "" if first_time else self._made_before_a_crash(plan, step)
-        if made:
-            self._unmark(step, made)
-            return Outcome(step.id, Result.DONE, "made before an interruption", made)
         found = live.value if live else None
         settling = live is not None and not live.settled
         if same(found, step.leaves) and not settling:
             return Outcome(step.id, Result.ALREADY_RIGHT if first_time else Result.DONE)
-        begun = not first_time and (self._journal(plan, step, 0) is not None or _is_on_the_way(step, found))
-        if not same(found, step.expects) and not begun and not (settling and not first_time):
+        # Evidence is ours alone: what an earlier look began is waited for, and what failed then is taken again.
+        evidence = step.phase is Phase.EVIDENCE
+        on_its_way = settling and (evidence or not first_time)
+        begun = called or on_its_way or (not first_time and _is_on_the_way(step, found)) or (evidence and _has_failed(found))
+        if not same(found, step.expects) and not begun:
             return Outcome(step.id, Result.MOVED, f"it is {brief(found)}; the plan was made when it was {brief(step.expects)}")
-        problem, new_id = ("", "") if settling and not first_time else self._make_calls(plan, step)
+        problem, new_id = ("", "") if on_its_way else self._make_calls(plan, step, found, tell)
         outcome = self._confirm(step, problem, new_id)
         if outcome.new_id:
-            self._unmark(step, outcome.new_id)
+            self._calls.unmark(step, outcome.new_id)
+        return self._taken_again(plan, step, outcome, tell) if evidence else outcome
+
+    def _taken_again(self, plan: Plan, step: Step, outcome: Outcome, tell: Tell) -> Outcome:
+        """A snapshot or a copy that ended in an error is taken again, a few times; a person is told of the last."""
+        for attempt in range(2, TAKEN_AT_MOST + 1):
+            failed = self._calls.shown(step)
+            if outcome.result is not Result.FAILED or isinstance(failed, Unread) or not _has_failed(failed):
+                return outcome
+            tell(f"{step.title}: {outcome.detail}; taken again, try {attempt} of {TAKEN_AT_MOST}")
+            problem, _ = self._make_calls(plan, step, failed, tell, attempt)
+            if not problem:
+                self._calls.settled(step, lambda shown, old=failed: not same(shown, old))
+            outcome = self._confirm(step, problem, "")
+        if outcome.result is Result.FAILED:
+            return replace(outcome, detail=f"{outcome.detail}, {TAKEN_AT_MOST} times; take it by hand and amend the case")
         return outcome
 
-    def _make_calls(self, plan: Plan, step: Step) -> tuple[str, str]:
-        """Make the calls that are not journalled yet; the first problem ends it. Answers the problem and the new id."""
+    def _live(self, step: Step, first_time: bool, called: bool) -> Observed | Unread | None:
+        """The setting as it is now. A read may show what was before our last change, so neither that it moved nor, after an
+        interruption, that nothing was done is believed of one read.
+        """
+        live = observe(self._aws, family_for_kind(step.key.kind), step.key)
+        if isinstance(live, Unread) or called or (live is not None and not live.settled):
+            return live
+        believed = (step.leaves, step.expects) if first_time else (step.leaves,)
+        return self._calls.settled(step, lambda shown: any(same(shown, value) for value in believed))
+
+    def _make_calls(self, plan: Plan, step: Step, found: Value, tell: Tell, attempt: int = 1) -> tuple[str, str]:
+        """Make the calls that this attempt has not journalled yet; the first problem ends it. Answers the problem and the new id.
+
+        `found` is the setting before the first of them.
+        """
         new_id = ""
         for index, call in enumerate(step.calls):
-            journalled = self._journal(plan, step, index)
+            key = self._key(f"call:{index}" if attempt == 1 else f"call:{index}:{attempt}", plan, step)
+            journalled = self._ledger.find(plan.incident, key)
             if journalled is not None:
                 new_id = str(journalled.body.get("new_id", "")) or new_id
                 continue
             try:
-                answer = self._call(step, call)
+                made = self._calls.make(step, call, self._calls.shown(step) if index else found, tell)
             except AwsError as error:
                 return f"{error.operation} answered {error.code}: {error.message}", new_id
             self._boundary(f"{step.id}: after call {index}")
-            last = index == len(step.calls) - 1
-            new_id = str(jmespath.search(step.creates, answer) or "") if step.creates and last else new_id
-            body = {"step": step.id, "operation": call.operation, "new_id": new_id, "request_id": _request_id(answer)}
-            self._ledger.append(plan.incident, Kind.CALL, self._key(f"call:{index}", plan, step), body)
+            new_id = made.new_id if step.creates and index == len(step.calls) - 1 else new_id
+            body = {"step": step.id, "operation": call.operation, "new_id": new_id, "request_id": _request_id(made.answer)}
+            self._ledger.append(plan.incident, Kind.CALL, key, body)
             self._boundary(f"{step.id}: after journal {index}")
         return "", new_id
-
-    def _call(self, step: Step, call: PlannedCall) -> dict[str, Any]:
-        """Make a call, once for each of what a lookup finds; the last answer."""
-        parameters = _marked(call, step)
-        rounds: list[dict[str, Any]] = [{}]
-        for name, lookup in call.lookups.items():
-            if lookup.each:
-                rounds = [{name: value} for value in self._each(step, lookup)]
-            else:
-                shown = self._aws.call(step.account, step.region, lookup.service, lookup.operation, lookup.parameters)
-                parameters[name] = jmespath.search(lookup.path, shown)
-        answer: dict[str, Any] = {}
-        for found in rounds:
-            answer = self._aws.call(step.account, step.region, call.service, call.operation, parameters | found)
-        return answer
-
-    def _each(self, step: Step, lookup: PlannedLookup) -> list[Any]:
-        """Everything that a lookup finds just now; nothing, where what it asks for is not there."""
-        read = Read(lookup.service, lookup.operation, lookup.parameters)
-        try:
-            pages = list(self._aws.read_all(Scope(step.account, step.region), read))
-        except AwsError as error:
-            if error.code in family_for_kind(step.key.kind).absent_codes:
-                return []
-            raise
-        return [value for page in pages for value in jmespath.search(lookup.path, page) or () if value is not None]
 
     def _confirm(self, step: Step, problem: str, new_id: str) -> Outcome:
         """Read until the setting shows what the step leaves; a call's success is what a later read shows."""
@@ -213,7 +227,7 @@ class Executor:
         if problem:
             patience = min(patience, 2.0)
         key = step.key._replace(resource=new_id) if new_id and step.replaces else step.key
-        deadline, delay, shown = time.monotonic() + patience, 0.05, "nothing"
+        deadline, delay, shown = self._timer() + patience, 0.05, "nothing"
         while True:
             live = observe(self._aws, family_for_kind(key.kind), key)
             if isinstance(live, Unread):
@@ -225,7 +239,7 @@ class Executor:
                     return Outcome(step.id, Result.DONE, new_id=new_id)
                 if live is not None and live.settled and _has_failed(found):
                     return Outcome(step.id, Result.FAILED, f"it ended as {brief(found)}", new_id)
-            if time.monotonic() >= deadline:
+            if self._timer() >= deadline:
                 break
             self._pause(delay)
             delay = min(delay * 1.6, 5.0)
@@ -271,31 +285,17 @@ class Executor:
         return any(Result(line.body["result"]) in GOOD for line in ends)
 
     def _made_before_a_crash(self, plan: Plan, step: Step) -> str:
-        """The resource that this step made before the journal could say so, found by the step's own tag."""
+        """The resource that this step made before the journal could say so, found by the step's own tag.
+
+        Raises:
+            AwsError: the tags could not be read; made again it would be there twice.
+        """
         if not step.creates or not step.replaces:
             return ""
         last = self._journal(plan, step, len(step.calls) - 1)
         if last is not None:
             return str(last.body.get("new_id", ""))
-        try:
-            return next(iter(self._marked_by(step)), "")
-        except AwsError:
-            return ""
-
-    def _unmark(self, step: Step, resource: str) -> None:
-        """Take the step's tag off again: what came back must not look different. One that stays does no harm."""
-        if not step.replaces or not any(TAGGED_AS.get(call.operation) for call in step.calls):
-            return
-        with suppress(AwsError):
-            if resource in self._marked_by(step):
-                parameters = {"Resources": [resource], "Tags": [{"Key": STEP_TAG}]}
-                self._aws.call(step.account, step.region, "ec2", "DeleteTags", parameters)
-
-    def _marked_by(self, step: Step) -> list[str]:
-        """The resources that carry the step's tag."""
-        filters = [{"Name": "key", "Values": [STEP_TAG]}, {"Name": "value", "Values": [step.id]}]
-        answer = self._aws.call(step.account, step.region, "ec2", "DescribeTags", {"Filters": filters})
-        return [str(tag["ResourceId"]) for tag in answer.get("Tags", [])]
+        return self._calls.marked(step, patient=True) if any(is_tagged(step, call) for call in step.calls) else ""
 
     def _with_new_ids(self, plan: Plan, step: Step) -> Step:
         """The step with the ids of resources that were made again in place of the deleted ones."""
@@ -337,29 +337,6 @@ class Executor:
         return {"step": step.id, "plan": plan.digest, "title": step.title, "calls": [call.operation for call in step.calls]}
 
 
-STEP_TAG = "countermand:step"
-TAGGED_AS = {
-    "AllocateAddress": "elastic-ip",
-    "CreateCarrierGateway": "carrier-gateway",
-    "CreateCustomerGateway": "customer-gateway",
-    "CreateDhcpOptions": "dhcp-options",
-    "CreateEgressOnlyInternetGateway": "egress-only-internet-gateway",
-    "CreateFlowLogs": "vpc-flow-log",
-    "CreateInternetGateway": "internet-gateway",
-    "CreateManagedPrefixList": "prefix-list",
-    "CreateNatGateway": "natgateway",
-    "CreateNetworkAcl": "network-acl",
-    "CreateNetworkInterface": "network-interface",
-    "CreateRouteTable": "route-table",
-    "CreateSecurityGroup": "security-group",
-    "CreateSubnet": "subnet",
-    "CreateVpc": "vpc",
-    "CreateVpcEndpoint": "vpc-endpoint",
-    "CreateVpcPeeringConnection": "vpc-peering-connection",
-    "CreateVpnConnection": "vpn-connection",
-    "CreateVpnGateway": "vpn-gateway",
-}
-"""Operations that make a resource, and what its tags call it."""
 _ID = re.compile(r"[a-z]+(?:-[a-z]+)*-[0-9a-f]{8,32}")
 
 
@@ -386,18 +363,6 @@ def with_new_ids(step: Step, renamed: Mapping[str, str]) -> Step:
 def _is_on_the_way(step: Step, found: Value) -> bool:
     """Whether a step of several calls was interrupted between two of them: a value that its first call sets is our own."""
     return len(step.calls) > 1 and any(same(found, value) for value in step.calls[0].parameters.values())
-
-
-def _marked(call: PlannedCall, step: Step) -> dict[str, Any]:
-    """The parameters, with the step's tag on a resource that is made again, so that a crash does not make it twice."""
-    parameters = dict(call.parameters)
-    taggable = TAGGED_AS.get(call.operation)
-    if step.replaces and call.service == "ec2" and taggable:
-        # AWS takes one list of tags for each type of resource.
-        tags = [tag for one in parameters.get("TagSpecifications", []) for tag in one["Tags"]]
-        mark = {"ResourceType": taggable, "Tags": [*tags, {"Key": STEP_TAG, "Value": step.id}]}
-        parameters["TagSpecifications"] = [mark]
-    return parameters
 
 
 def _has_failed(found: Value) -> bool:

@@ -110,4 +110,5 @@ def _history(aws: Aws) -> EventSource:
 def evidence_store(config: Config, aws: Aws, ledger: Ledger, clock: Clock = utc_now) -> EvidenceStore:
     """The store in the place that the configuration names."""
     stored = config.evidence_store
-    return EvidenceStore(Bucket(aws, stored, clock) if stored.kind == "s3" else config.evidence, ledger)
+    place = Bucket(aws, stored, clock) if stored.kind == "s3" else config.evidence
+    return EvidenceStore(place, ledger, config.folder / "evidence-aside")

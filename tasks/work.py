@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from prefect import task
+from prefect.logging import get_run_logger
 
 from incident.families import family_for_kind
 from incident.family import Read, Scope
@@ -29,6 +30,7 @@ from incident.volatile import Subject
 from tasks.aws import DENIED, AwsError, observe
 from tasks.baseline import Swept, sweep_region
 from tasks.cloudtrail import Answered, Lookup, distinct
+from tasks.evidence import EvidenceUnavailable
 from tasks.executor import Outcome
 from tasks.hands import hands
 from tasks.isolation import surroundings_of
@@ -208,17 +210,25 @@ def _tags(place: Scope, names: list[str]) -> dict[Tagged, Mapping[str, str] | Un
 async def keep_facts_of(incident: str, subject: Subject) -> None:
     """Keep what dies with a resource, or note what could not be kept.
 
-    Raises:
-        EvidenceUnavailable: the evidence store does not take it; then nothing may be stopped or deleted.
+    Where the evidence store takes nothing the response goes on: what is not in the manifest lets nothing be deleted.
     """
     own = hands()
-    await in_thread(Collector(own.aws, own.evidence, own.clock).collect, incident, subject)
+    try:
+        await in_thread(Collector(own.aws, own.evidence, own.clock).collect, incident, subject)
+    except EvidenceUnavailable as error:
+        get_run_logger().warning("%s: %s", subject.name, error)
+
+
+@task(name="take in evidence", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
+async def take_in_evidence(incident: str) -> dict[str, str]:
+    """Give the evidence store what it did not take before; what still waits for it, with the reason."""
+    return await in_thread(hands().evidence.take_in, incident)
 
 
 @task(name="apply step", task_run_name="{step.title}", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
 async def apply_step(plan: Plan, step: Step) -> Outcome:
-    """Run one step through the executor."""
-    return await in_thread(hands().executor.apply, plan, step)
+    """Run one step through the executor; the run's log says what takes long."""
+    return await in_thread(hands().executor.apply, plan, step, get_run_logger().info)
 
 
 @task(name="begin step", task_run_name="begin: {step.title}", retries=2, retry_delay_seconds=[1, 5], persist_result=False)

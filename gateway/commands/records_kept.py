@@ -38,14 +38,16 @@ def evidence_verify(incident: Annotated[str, typer.Argument(help="The incident's
     config = read_config()
     store = evidence_store(config, Aws(config.aws), open_ledger())
     items = store.manifest(incident)
-    if not items:
+    if not items and not store.waiting(incident):
         raise UserError(f"no evidence of {incident} is in the ledger; `countermand incidents` lists what it knows")
     try:
-        damage = store.verify(incident)
+        damage = [*store.verify(incident), *store.lost_aside(incident)]
     except EvidenceUnavailable as error:
         raise UserError(str(error)) from None
     for name, why in store.gaps(incident).items():
         console.print(f"[yellow]not kept[/yellow]: {escape(name)}: {escape(plain(why, 300))}", soft_wrap=True, highlight=False)
+    for name, why in store.waiting(incident).items():
+        console.print(f"[yellow]waits for the store[/yellow]: {escape(name)}: {escape(plain(why, 300))}", soft_wrap=True)
     for item in damage:
         errors.print(f"[red]{escape(item.what)}[/red]: {escape(item.item)}", soft_wrap=True)
     if damage:

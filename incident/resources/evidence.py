@@ -44,13 +44,19 @@ def _tag(snapshot: Mapping[str, Any], name: str) -> str:
 
 def _observe(scope: Scope, read: Read, answer: Mapping[str, Any]) -> Iterable[Observed]:
     taken: dict[SettingKey, dict[str, tuple[str, str]]] = {}
-    for snapshot in answer.get("Snapshots", []):
+    for snapshot in sorted(answer.get("Snapshots", []), key=_worth):
         key = key_for(scope.account, scope.region, _tag(snapshot, INSTANCE_TAG), _tag(snapshot, INCIDENT_TAG))
         taken.setdefault(key, {})[snapshot["VolumeId"]] = (snapshot["State"], snapshot["SnapshotId"])
     for key, states in taken.items():
         value = {volume: state for volume, (state, _) in states.items()}
         handles = {volume: snapshot for volume, (_, snapshot) in states.items()}
         yield Observed(key, value, handles, settled=all(state != "pending" for state in value.values()))
+
+
+def _worth(snapshot: Mapping[str, Any]) -> tuple[int, str]:
+    """Where there are several of a volume, because one failed and was taken again, the one that counts comes last."""
+    rank = {COMPLETED: 2, "pending": 1}.get(snapshot["State"], 0)
+    return rank, str(snapshot.get("StartTime", ""))
 
 
 def _change(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
@@ -100,7 +106,8 @@ def _read_copy(key: SettingKey) -> Read:
 
 
 def _observe_copy(scope: Scope, read: Read, answer: Mapping[str, Any]) -> Iterable[Observed]:
-    for snapshot in answer.get("Snapshots", []):
+    copies = {_tag(one, COPY_TAG): one for one in sorted(answer.get("Snapshots", []), key=_worth)}
+    for snapshot in copies.values():
         key = SettingKey(scope.account, scope.region, EVIDENCE_COPY, _tag(snapshot, COPY_TAG), _tag(snapshot, INCIDENT_TAG))
         value = {"state": snapshot["State"], "key": _tag(snapshot, KEY_TAG)}
         yield Observed(key, value, {"copy": snapshot["SnapshotId"]}, settled=snapshot["State"] != "pending")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-from crashes import executor, utc_now
+from crashes import briefly, executor, utc_now
 
 from drill.aws.range import Range
 from drill.scenario import Scenario
@@ -91,7 +91,7 @@ class Before:
 
 
 def client(aws: Range) -> Aws:
-    return Aws(AwsConfig(accounts=(aws.account,), endpoint_url=aws.url))
+    return Aws(AwsConfig(accounts=(aws.account,), endpoint_url=aws.url), pause=briefly)
 
 
 def _without_ids(aws: Aws, key: SettingKey) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from incident.volatile import part_of_name
-from tasks.evidence import EvidenceStore
+from tasks.evidence import EvidenceStore, EvidenceUnavailable
 from tasks.ledger import Ledger
 
 
@@ -90,3 +90,52 @@ def test_names_of_aws_become_names_of_items_and_stay_apart(store):
     for part in parts:
         store.keep("inc-1", f"identities/{part}/user.json", part.encode(), "a user")
     assert store.verify("inc-1") == []
+
+
+# --- while the place takes nothing ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shut(tmp_path) -> EvidenceStore:
+    """A store in whose folder's place a file lies, so that the operating system refuses to write there."""
+    (tmp_path / "shut").write_text("in the way")
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db", lambda: datetime(2026, 3, 1, tzinfo=UTC))
+    return EvidenceStore(tmp_path / "shut", ledger, tmp_path / "aside")
+
+
+def test_what_the_place_does_not_take_is_set_aside_and_is_no_evidence_yet(shut):
+    shut.keep_json("inc-1", "records/look-1.json", [1], "records")
+    assert shut.load_json("inc-1", "records/look-1.json") == [1]
+    assert shut.has("inc-1", "records/look-1.json")
+    assert shut.manifest("inc-1") == []
+    assert shut.gaps("inc-1") == {}
+    assert "make room" in shut.waiting("inc-1")["records/look-1.json"]
+    assert shut.damage("inc-1", "records/look-1.json").startswith("waiting for its store: evidence folder")
+
+
+def test_the_place_takes_it_in_when_it_can(shut, tmp_path):
+    shut.keep("inc-1", "instances/x/screenshot.json", b"{}", "the screen")
+    assert list(shut.take_in("inc-1")) == ["instances/x/screenshot.json"]
+    (tmp_path / "shut").unlink()
+    assert shut.take_in("inc-1") == {}
+    assert shut.take_in("inc-1") == {}
+    assert [item["item"] for item in shut.manifest("inc-1")] == ["instances/x/screenshot.json"]
+    assert (shut.waiting("inc-1"), shut.verify("inc-1")) == ({}, [])
+    assert list((tmp_path / "aside").rglob("*.json")) == []
+
+
+def test_what_was_set_aside_and_changed_is_never_taken_in(shut, tmp_path):
+    shut.keep("inc-1", "a.json", b"{}", "a")
+    waits = tmp_path / "aside" / "inc-1" / "a.json"
+    waits.chmod(0o600)
+    waits.write_bytes(b"{1}")
+    (tmp_path / "shut").unlink()
+    assert shut.take_in("inc-1") == {"a.json": "what was set aside is missing or changed"}
+    assert [one.item for one in shut.lost_aside("inc-1")] == ["a.json"]
+    assert not shut.has("inc-1", "a.json")
+
+
+def test_without_a_place_aside_it_is_an_error(shut, tmp_path):
+    bare = EvidenceStore(tmp_path / "shut", shut._ledger)
+    with pytest.raises(EvidenceUnavailable, match="mend its permissions"):
+        bare.keep("inc-1", "a.json", b"{}", "a")

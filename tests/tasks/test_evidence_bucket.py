@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from drill.aws.config import RangeConfig
 from drill.aws.range import Range
-from drill.client import boto_client
+from drill.client import RangeClient, boto_client
 from gateway.practice.configuration import granted_to
 from tasks.aws import Aws
 from tasks.config import AwsConfig, Config, EvidenceStoreConfig, first_problem
@@ -178,3 +178,26 @@ def test_the_setting_leads_to_the_bucket(aws, s3, tmp_path):
     hands = wire(Config(home=tmp_path, aws=reached, evidence_store=config()))
     hands.evidence.keep(INCIDENT, "a.json", b"1", "a")
     assert s3.get_object(Bucket=BUCKET, Key=f"cases/{INCIDENT}/a.json")["Body"].read() == b"1"
+
+
+def test_a_bucket_that_is_taken_away_stops_no_phase(aws, s3, ledger, tmp_path):
+    reached = Aws(AwsConfig(accounts=(OWN, EVIDENCE), endpoint_url=aws.url))
+    store = EvidenceStore(Bucket(reached, config(), lambda: datetime.now(UTC)), ledger, tmp_path)
+    store.keep_json(INCIDENT, "finding.json", {"id": 1}, "the finding")
+    RangeClient(aws.url).fault(service="s3", code="AccessDenied", status=403, principal="*CountermandResponder*")
+    store.keep_json(INCIDENT, "records/look-1.json", [1], "records")
+    store.keep(INCIDENT, "instances/x/screenshot.json", b"{}", "the screen")
+    assert store.load_json(INCIDENT, "finding.json") == {"id": 1}
+    assert store.load_json(INCIDENT, "records/look-1.json") == [1]
+    assert store.has(INCIDENT, "finding.json")
+    assert set(store.take_in(INCIDENT)) == {"records/look-1.json", "instances/x/screenshot.json"}
+    with pytest.raises(EvidenceUnavailable, match="AccessDenied"):
+        store.damage(INCIDENT, "finding.json")
+    RangeClient(aws.url).fault(clear=True)
+    assert store.take_in(INCIDENT) == {}
+    assert store.verify(INCIDENT) == []
+    assert {item["item"] for item in store.manifest(INCIDENT)} == {
+        "finding.json",
+        "records/look-1.json",
+        "instances/x/screenshot.json",
+    }

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
+from crashes import briefly
 
 from drill.aws.config import RangeConfig
 from drill.aws.range import Range
@@ -48,7 +49,7 @@ class Desk:
         self.ledger = Ledger.open(f"sqlite:///{folder}/ledger.db", self.clock)
         self.approvals = Approvals(self.ledger, POLICY, self.clock)
         client = Aws(AwsConfig(accounts=(ACCOUNT,), endpoint_url=aws.url, call_deadline_seconds=2))
-        self.executor = Executor(client, self.ledger, self.approvals)
+        self.executor = Executor(client, self.ledger, self.approvals, pause=briefly)
         self.plan = Plan(incident="inc-1", title="close", steps=(self.step(),))
 
     def open_ssh(self, description: str = "") -> str:
@@ -209,6 +210,23 @@ def test_a_deletion_rests_on_kept_items_that_verify(desk, tmp_path):
     (outcome,) = desk.apply(plan)
     assert (outcome.result, outcome.detail) == (Result.BLOCKED, f"its evidence {item} is missing")
     assert desk.is_open()
+
+
+def test_while_the_store_takes_nothing_only_what_rests_on_evidence_waits(desk, tmp_path):
+    item = "instances/us-east-1/i-1/console-output.json"
+    (tmp_path / "evidence").write_text("in the way")
+    store = desk.executor._evidence = EvidenceStore(tmp_path / "evidence", desk.ledger, tmp_path / "aside")
+    store.keep_json("inc-1", item, {"Output": "login:"}, "the console")
+    resting = desk.step(id="delete", evidence=(item,))
+    plan = Plan(incident="inc-1", title="all", steps=(resting, desk.step()))
+    desk.approve(plan)
+    waits, contained = desk.apply(plan)
+    assert waits.result is Result.BLOCKED
+    assert f"its evidence {item} is waiting for its store: evidence folder" in waits.detail
+    assert (contained.result, desk.is_open()) == (Result.DONE, False)
+    (tmp_path / "evidence").unlink()
+    assert store.take_in("inc-1") == {}
+    assert desk.executor._not_now(plan, resting) is None
 
 
 def test_a_refused_call_is_a_failure_that_says_why(desk):
