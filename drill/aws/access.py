@@ -28,7 +28,6 @@ _S3_ACTIONS = {
     "ListObjectVersions": "ListBucketVersions",
     "ListObjects": "ListBucket",
     "ListObjectsV2": "ListBucket",
-    "ListObjectVersions": "ListBucketVersions",
     "DeleteObjects": "DeleteObject",
     "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
     "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
