@@ -11,6 +11,7 @@ import pytest
 from receivers import Mailbox, MailServer, Receiver, certificate
 
 from drill.slack.server import FakeSlack
+from flows.escalate import escalate
 from gateway.escalator import Escalator
 from incident.escalation import EscalationPolicy
 from incident.ledger import ESCALATION_CHAIN, Kind
@@ -21,7 +22,7 @@ from incident.rehearsal import begun, next_step, result
 from tasks.acknowledging import Acknowledging
 from tasks.config import Config
 from tasks.escalating import escalating
-from tasks.hands import utc_now, wire
+from tasks.hands import hands, utc_now, wire
 from tasks.ledger import Ledger
 from tasks.outbox import Sender
 from tasks.roster import Roster
@@ -233,6 +234,22 @@ def test_the_gateways_loop_tells_once_though_it_is_ended_and_started_again(confi
     asyncio.run(for_a_while(lambda: delivered() == 3))
     assert box.recipients == ["alice@example.com", "boss@example.com"]
     assert len(pager.received) == 1
+
+
+@pytest.fixture
+def fresh_hands():
+    """The hands of this process are wired anew, before and after."""
+    hands.cache_clear()
+    yield
+    hands.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_hands")
+def test_the_scheduled_net_tells_as_the_gateway_does_and_nobody_again(configured, book, box, pager):
+    book.append(INCIDENT, Kind.OPENED, "opened", OPENED)
+    assert asyncio.run(escalate.fn()).startswith("next look due at ")
+    assert asyncio.run(escalate.fn()).startswith("next look due at ")
+    assert (box.recipients, len(pager.received)) == (["alice@example.com"], 1)
 
 
 class Time:

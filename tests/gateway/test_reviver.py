@@ -79,3 +79,10 @@ def test_it_does_not_try_for_ever(look, prefect):
 def test_prefect_away_is_waited_out(look, prefect):
     prefect.away = True
     assert look(REST) == 0
+
+
+def test_a_test_of_the_escalation_has_no_run_to_start_again(look, prefect, ledger):
+    ledger.append("inc-1", Kind.REPORT, "report:1", {"status": "restored"})
+    ledger.append("escalation-test-1", Kind.NOTE, "escalation-test", {})
+    prefect.crash = Crash(RUN, NOON, False)
+    assert look(REST) == 0
