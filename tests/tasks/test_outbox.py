@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -330,21 +329,3 @@ def test_an_incident_that_ended_before_there_was_a_status_is_left_alone(desk):
     desk.ledger.append(INCIDENT, Kind.REPORT, "report:1", {"status": "restored", "url": "x"})
     desk.send()
     assert desk.slack.control.calls() == {}
-
-
-def test_one_of_two_gateways_has_the_turn_until_it_ends(tmp_path):
-    from tasks.ledger import Turn
-
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    first, second = Turn(url, "slack"), Turn(url, "slack")
-    taken: list[bool] = []
-    threads = [threading.Thread(target=lambda turn=turn: taken.append(turn.take())) for turn in (first, second)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(taken) == [False, True]
-    first.give_back()
-    second.give_back()
-    assert second.take()
-    assert not first.take()
