@@ -43,13 +43,14 @@ def undisturbed(name: str, folder) -> tuple[list[str], list, list]:
     [
         pytest.param("open-ssh-to-world", "", 1, id="a small incident, everywhere"),
         pytest.param("network-takeover", "", STRIDE, id="the demo"),
+        pytest.param("mining-instance", "evidence-", 1, id="while evidence is taken, on which deletions rest"),
         pytest.param("torn-down", "after call", 1, id="where a resource was made and the journal does not know it yet"),
     ],
 )
 def test_killed_at_a_boundary_the_end_and_the_calls_are_the_same(name, where, stride, tmp_path):
     boundaries, calls, settings = undisturbed(name, tmp_path / "undisturbed")
     chosen = [number for number, boundary in enumerate(boundaries, start=1) if where in boundary][::stride]
-    assert len(chosen) >= 10
+    assert len(chosen) >= 5
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["crashes", "boto3", "tasks.executor"])
     for boundary in chosen:
