@@ -10,9 +10,11 @@ from prefect.logging import get_run_logger
 
 from incident.actor import Actor
 from incident.amendments import Amendments, read_amendment
+from incident.arrivals import parse_arrival
 from incident.family import Scope
-from incident.finding import Finding, parse_finding
-from incident.ledger import Kind
+from incident.finding import Finding, FindingError, parse_finding
+from incident.ledger import INTAKE, Kind, Line
+from incident.named import delivered_finding
 from incident.plan import Plan
 from incident.record import Record
 from tasks.baseline import Baseline
@@ -33,7 +35,8 @@ class Case:
     def finding(self) -> Finding:
         opened = self.hands.ledger.find(self.incident, "opened")
         by_hand = opened is not None and "by" in opened.body
-        return parse_finding(self.hands.evidence.load_json(self.incident, "finding.json"), by_hand=by_hand)
+        kept = self.hands.evidence.load_json(self.incident, "finding.json")
+        return parse_finding(kept, by_hand=True) if by_hand else parse_arrival(kept)
 
     def looks(self) -> list[str]:
         """Why each look at the records was begun, in their order."""
@@ -41,8 +44,9 @@ class Case:
 
     def begin_look(self, look: int, why: str) -> None:
         """Begin a look, with what responders have said until now; said again it changes nothing."""
-        said = len(self.hands.ledger.lines(self.incident, Kind.AMENDMENT))
-        self.hands.ledger.append(self.incident, Kind.LOOK, f"look:{look}", {"look": look, "why": why, "amendments": said})
+        said, joined = len(self.hands.ledger.lines(self.incident, Kind.AMENDMENT)), len(self._news())
+        body = {"look": look, "why": why, "amendments": said, "findings": joined}
+        self.hands.ledger.append(self.incident, Kind.LOOK, f"look:{look}", body)
 
     def amendments(self, look: int) -> Amendments:
         """What responders had said when a look began."""
@@ -60,6 +64,27 @@ class Case:
     def _amendments_at(self, look: int) -> int:
         line = self.hands.ledger.find(self.incident, f"look:{look}")
         return int(line.body["amendments"]) if line else 0
+
+    def joined(self, look: int) -> list[Finding]:
+        """The findings that had joined with news when a look began, as they were delivered: each is read back before it counts."""
+        line = self.hands.ledger.find(self.incident, f"look:{look}")
+        known = int(line.body.get("findings", 0)) if line else 0
+        deliveries = [self.hands.ledger.find(INTAKE, str(news.body["delivery"])) for news in self._news()[:known]]
+        found: list[Finding] = []
+        for delivery in filter(None, deliveries):
+            try:
+                found.append(delivered_finding(delivery.body))
+            except FindingError as error:
+                self.note(f"not-believed:{delivery.key}"[:500], {"finding": "", "why": str(error)})
+        return found
+
+    def joined_since(self, look: int) -> bool:
+        """Whether a finding that names something new joined after a look began."""
+        line = self.hands.ledger.find(self.incident, f"look:{look}")
+        return len(self._news()) > (int(line.body.get("findings", 0)) if line else 0)
+
+    def _news(self) -> list[Line]:
+        return [line for line in self.hands.ledger.lines(self.incident, Kind.FINDING) if line.body["news"]]
 
     def actor(self, look: int) -> Actor:
         line = self.hands.ledger.find(self.incident, f"actor:{look}")

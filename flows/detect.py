@@ -1,4 +1,4 @@
-"""Detection: what the door carried is only a pointer; the finding itself is read back from GuardDuty.
+"""Detection: what the door carried is only a pointer; the finding is read back from the service that it is said to come from.
 
 What a responder opened by hand has nothing to be read back: their word, given with their code, stands for it.
 """
@@ -13,11 +13,16 @@ from prefect import flow
 
 from flows.case import Case, once
 from incident import messages
-from incident.finding import Finding, FindingError, parse_finding
+from incident.finding import Finding, FindingError, Origin, parse_finding
 from incident.ledger import INTAKE, Kind
 from incident.named import delivered_finding
+from incident.policy import matches
+from incident.record import Record
+from incident.trail_event import harmless
 from incident.triage import triage
 from tasks.aws import AwsError
+from tasks.deliveries import opening_delivery
+from tasks.read_back import Reader
 from tasks.work import in_thread, post
 
 RESPOND = "respond"
@@ -69,16 +74,14 @@ async def detect(incident: str, look: int = 1) -> str:
 
 def _delivered(case: Case) -> _Delivered:
     """The delivery that opened the incident. Of one that was changed in the ledger people are told, and nothing is done on it."""
-    for line in case.hands.ledger.lines(INTAKE, Kind.DELIVERY):
-        body: object = line.body
-        if not isinstance(body, Mapping) or body.get("incident") != case.incident:
-            continue
-        try:
-            return _Delivered(delivered_finding(body), body["finding"], body.get("by", {}))
-        except FindingError as error:
-            why = f"its delivery in the ledger cannot be read ({error}); run `countermand ledger verify {INTAKE}`"
-            return _Delivered(_unreadable(case.incident), problem=why)
-    raise LookupError(f"no delivery in the ledger belongs to incident {case.incident}")
+    line = opening_delivery(case.hands.ledger, case.incident)
+    if line is None:
+        raise LookupError(f"no delivery in the ledger belongs to incident {case.incident}")
+    try:
+        return _Delivered(delivered_finding(line.body), line.body["finding"], line.body.get("by", {}))
+    except FindingError as error:
+        why = f"its delivery in the ledger cannot be read ({error}); run `countermand ledger verify {INTAKE}`"
+        return _Delivered(_unreadable(case.incident), problem=why)
 
 
 def _unreadable(incident: str) -> Finding:
@@ -87,34 +90,39 @@ def _unreadable(incident: str) -> Finding:
 
 
 def _believed(case: Case, delivered: _Delivered) -> tuple[Finding, str]:
-    """The finding to act on, and why there is none."""
-    account, accounts = delivered.finding.account, case.hands.config.aws.accounts
+    """The finding to act on, and why there is none. A forged or altered delivery changes nothing from here on."""
+    finding = delivered.finding
     if delivered.problem:
-        return delivered.finding, delivered.problem
-    if accounts and account not in accounts:
-        return delivered.finding, f"account {account} is not among the accounts that the configuration covers"
-    if not delivered.by:
-        return _read_back(case, delivered.finding)
-    case.hands.evidence.keep_first_json(case.incident, "finding.json", delivered.raw, "what a responder named by hand")
-    return delivered.finding, ""
+        return finding, delivered.problem
+    if delivered.by:
+        accounts = case.hands.config.aws.accounts
+        if accounts and finding.account not in accounts:
+            return finding, f"account {finding.account} is not among the accounts that the configuration covers"
+        case.hands.evidence.keep_first_json(case.incident, "finding.json", delivered.raw, "what a responder named by hand")
+        return finding, ""
+    answer = Reader(case.hands.aws).one(finding)
+    if answer.problem:
+        return answer.finding, answer.problem
+    case.hands.evidence.keep_first_json(case.incident, "finding.json", answer.raw, f"the finding as {answer.asked} answered it")
+    return answer.finding, _not_ours_to_answer(case, answer.finding, answer.raw)
 
 
-def _read_back(case: Case, delivered: Finding) -> tuple[Finding, str]:
-    """GuardDuty's own finding, and why it could not be had. A forged or altered delivery changes nothing from here on."""
-    account, region = delivered.account, delivered.region
+def _not_ours_to_answer(case: Case, finding: Finding, raw: Mapping[str, Any]) -> str:
+    """Why a true finding starts nothing all the same: it names ourselves, or a change that needs no answer."""
+    own = _own_principals(case, finding.account)
+    if finding.origin is Origin.CLOUDTRAIL:
+        return harmless(Record.parse(raw), case.hands.policy, own)
+    named = triage(finding).principal
+    role = f"arn:aws:iam::{finding.account}:role/{finding.access_key.user_name}" if finding.access_key else ""
+    patterns = (*case.hands.policy.responder_principals, *own)
+    if named and (matches(named, patterns) or matches(role, patterns) or any(named.startswith(f"{arn}/") for arn in own)):
+        return "it names Countermand's own role, so Countermand itself may be in somebody's hands: a person must act, from outside"
+    return ""
+
+
+def _own_principals(case: Case, account: str) -> tuple[str, ...]:
+    """Under which ARN our own calls appear in an account; nothing where AWS does not say."""
     try:
-        # The detector, too, is AWS's word and not the delivery's: a region has one.
-        detectors = case.hands.aws.call(account, region, "guardduty", "ListDetectors", {}).get("DetectorIds") or [""]
-        parameters = {"DetectorId": detectors[0], "FindingIds": [delivered.id]}
-        answer = case.hands.aws.call(account, region, "guardduty", "GetFindings", parameters)
-        found = [parse_finding(item) for item in answer.get("Findings", [])]
-    except (AwsError, FindingError) as error:
-        return delivered, f"the finding could not be read back from GuardDuty ({error})"
-    own = next((finding for finding in found if finding.id == delivered.id), None)
-    if own is None:
-        return delivered, "GuardDuty does not know this finding"
-    if not own.dated:
-        return own, "the finding does not say from when on the actor acted, so the owner's calls cannot be told from theirs"
-    raw = next(item for item in answer["Findings"] if item.get("Id") == own.id)
-    case.hands.evidence.keep_first_json(case.incident, "finding.json", raw, "the finding as GuardDuty answered it")
-    return own, ""
+        return (case.hands.aws.own_principal(account),)
+    except AwsError:
+        return ()

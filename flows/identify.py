@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from prefect import flow
 
 from flows.case import Case, once
 from flows.inquiry import Inquiry
-from flows.seeds import seeded
+from flows.seeds import seeded_by_all
 from incident import messages
 from incident.actor import Actor
 from incident.attribution import Question, followed, minted, questions, suspects
@@ -17,6 +19,7 @@ from incident.origin import identified, origin, windowed
 from incident.record import Record
 from incident.words import counted
 from tasks.aws import AwsError
+from tasks.read_back import Reader
 from tasks.work import in_thread, post
 
 _TEMPORARY = "ASIA"
@@ -46,17 +49,34 @@ async def identify(incident: str, look: int = 1) -> str:
 async def _closed(case: Case, look: int, inquiry: Inquiry) -> Actor:
     """Ask about all that the actor is known by, follow what the answers show, and ask again until they show nothing new."""
     finding, said = case.finding, case.amendments(look)
-    first = await seeded(finding, inquiry)
+    others = await in_thread(_joined, case, look)
+    first = await seeded_by_all([finding, *others], inquiry)
+    since = min(one.first_seen for one in (finding, *others))
     actor = said.applied_to(await _with_origin(first, finding, inquiry))
     while True:
         await inquiry.ask(questions(actor, inquiry.records))
-        actor = windowed(identified(actor, inquiry.records), first, finding.first_seen, inquiry.records)
+        actor = windowed(identified(actor, inquiry.records), first, since, inquiry.records)
         actor = followed(said.applied_to(actor), inquiry.records)
         if inquiry.answers(questions(actor, inquiry.records)):
             around = await inquiry.look_around(actor)
             actor = suspects(actor, around)
             if inquiry.answers(questions(actor, inquiry.records)):
                 return actor
+
+
+def _joined(case: Case, look: int) -> list[Finding]:
+    """The findings that joined, as AWS tells them. What AWS does not know, or not any more, counts for nothing, and is noted."""
+    believed: list[Finding] = []
+    for answer in Reader(case.hands.aws).many(case.joined(look)):
+        name = f"{answer.finding.origin}:{answer.finding.id}"
+        if answer.problem:
+            case.note(f"not-believed:{look}:{name}"[:500], {"finding": answer.finding.id[:400], "why": answer.problem})
+            continue
+        kept = hashlib.sha256(name.encode()).hexdigest()[:16]
+        about = f"a finding that joined, as {answer.asked} answered it"
+        case.hands.evidence.keep_first_json(case.incident, f"findings/{kept}.json", answer.raw, about)
+        believed.append(answer.finding)
+    return believed
 
 
 async def _with_origin(actor: Actor, finding: Finding, inquiry: Inquiry) -> Actor:

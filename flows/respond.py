@@ -42,6 +42,9 @@ _MOVED, _RAN_OUT = "what an approved plan would change has moved", "an approval 
 
 PLANNED_AGAIN = 3
 """How often a plan is made again because its approval was void or ran out, before a person must look."""
+_JOINED = "another finding joined"
+LOOKS_FOR_FINDINGS = 5
+"""How often findings that join may make an incident look again; whoever can cause findings must not keep it looking for ever."""
 
 
 @flow(name="respond", flow_run_name="{incident}", persist_result=False)
@@ -66,6 +69,11 @@ async def _another(case: Case, look: int, more: bool) -> bool:
     if case.amended_since(look):
         case.begin_look(look + 1, _AMENDED)
         await post(case.incident, f"look-{look + 1}", *messages.progress(_amendment_in_words(case, look + 1)))
+        return True
+    if case.joined_since(look) and case.looks().count(_JOINED) < LOOKS_FOR_FINDINGS:
+        case.begin_look(look + 1, _JOINED)
+        words = "Another finding about the same actor or instance joined; the records are looked at again and a new plan is made."
+        await post(case.incident, f"look-{look + 1}", *messages.progress(words))
         return True
     if more and case.looks().count(_LATE) < LATE_LOOKS:
         await _late_events(case, look + 1)

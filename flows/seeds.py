@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,6 +17,20 @@ from incident.origin import known_by, named_by
 from incident.record import Record
 
 
+async def seeded_by_all(findings: Sequence[Finding], inquiry: Inquiry) -> Actor:
+    """The actor as all findings of an incident name them; the first one's words stand where they differ."""
+    actor = await seeded(findings[0], inquiry)
+    for finding in findings[1:]:
+        more = await seeded(finding, inquiry)
+        for credential in more.credentials.values():
+            actor = actor.with_credential(credential)
+        for foothold in more.footholds:
+            actor = actor.with_foothold(foothold)
+        agents = tuple(dict.fromkeys((*actor.agents, *more.agents)))
+        actor = replace(actor, addresses=actor.addresses | more.addresses, agents=agents, seed=actor.seed or more.seed)
+    return actor
+
+
 async def seeded(finding: Finding, inquiry: Inquiry) -> Actor:
     """The actor as the finding names them: credentials, and principals that they command.
 
@@ -25,12 +39,14 @@ async def seeded(finding: Finding, inquiry: Inquiry) -> Actor:
     """
     actor = Actor(addresses=frozenset(finding.remote_ips), since_reason="the finding's first sign")
     seed = named_by(finding)
-    if seed is not None:
+    if seed is not None and finding.pointed is None:
         return replace(actor, credentials={seed.access_key: seed}, seed=seed.access_key)
     if finding.instance is not None:
         actor = await _of_instance(actor, finding, finding.instance.instance_id, inquiry)
-    if finding.named is not None:
-        actor = await _of_named(actor, finding, finding.named, inquiry)
+    if seed is not None:
+        actor = replace(actor.with_credential(seed), seed=seed.access_key)
+    for named in filter(None, (finding.named, finding.pointed)):
+        actor = await _of_named(actor, finding, named, inquiry)
     return actor
 
 
@@ -63,7 +79,7 @@ async def _of_named(actor: Actor, finding: Finding, named: Named, inquiry: Inqui
         actor = actor.with_foothold(Foothold(kind, account, name, session, since, Link.PROVED, how, "", made=False))
     # Only the star is a pattern: user agents have brackets of their own.
     agents = tuple(glob.escape(agent).replace("[*]", "*") for agent in named.agents)
-    actor = replace(actor, agents=agents, seed=named.access_keys[0] if named.access_keys else "")
+    actor = replace(actor, agents=agents, seed=actor.seed or next(iter(named.access_keys), ""))
     return await _of_resources(actor, finding, named, inquiry)
 
 

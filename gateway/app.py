@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -25,10 +25,14 @@ from starlette.types import ASGIApp
 
 from gateway.body import LARGEST_BODY, TooLarge, read_body
 from gateway.dispatcher import Dispatcher, Start
+from gateway.doors.sns import NotChecked, Notifications, Refused, Told
 from gateway.headers import SafeHeaders
 from gateway.intake import Ingested, ingest
 from gateway.keys import matching_key
+from gateway.pace import Pace
+from gateway.sorter import Sorter
 from incident.ledger import INTAKE
+from incident.messages import plain
 from tasks.ledger import Ledger, LedgerUnavailable
 
 _RETRY_AFTER_SECONDS = "5"
@@ -39,6 +43,8 @@ _PAGE_POLICY = (
 )
 _log = logging.getLogger("countermand.gateway")
 Beside = Callable[[], Coroutine[Any, Any, None]]
+Taking = Callable[[bytes, Mapping[str, Any]], Ingested]
+"""Takes one delivery that a door fetched for itself; see `_Doors.taken`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,16 @@ class Settings:
 
 
 def create_app(
-    settings: Settings, ledger: Ledger, start: Start, slack: ASGIApp | None = None, beside: Sequence[Beside] = ()
+    settings: Settings,
+    ledger: Ledger,
+    start: Start,
+    slack: ASGIApp | None = None,
+    beside: Sequence[Beside] = (),
+    *,
+    sorter: Sorter | None = None,
+    pace: Pace | None = None,
+    sns: Notifications | None = None,
+    more: Callable[[Taking], Sequence[Beside]] = lambda take: (),
 ) -> Starlette:
     """The application.
 
@@ -69,12 +84,18 @@ def create_app(
         start: starts an incident's run and writes its `run` line; it may be called again and must start it once.
         slack: the ASGI application that answers Slack, mounted at `/slack`.
         beside: what runs for as long as the doors are open.
+        sorter: decides what becomes of a delivery; without one, each finding opens an incident of its own.
+        pace: how many runs are started.
+        sns: checks what comes to the door of SNS, which is shut without it.
+        more: makes the doors that fetch for themselves from what takes a delivery.
     """
-    dispatcher = Dispatcher(ledger, start, settings.poll_seconds)
-    doors = _Doors(settings, ledger, dispatcher)
+    dispatcher = Dispatcher(ledger, start, settings.poll_seconds, sorter=sorter, pace=pace)
+    doors = _Doors(settings, ledger, dispatcher, sns)
+    beside = (*beside, *more(doors.taken))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        doors.open()
         running = [asyncio.create_task(work()) for work in (dispatcher.run, *beside)]
         yield
         for task in running:
@@ -86,6 +107,7 @@ def create_app(
 
     routes: list[Route | Mount] = [
         Route("/webhooks/guardduty", doors.guardduty, methods=["POST"]),
+        *([Route("/webhooks/sns", doors.sns, methods=["POST"])] if sns is not None else []),
         Route("/healthz", doors.health),
         Route("/readyz", doors.ready),
         Route("/incidents/{incident}/report", doors.report),
@@ -96,42 +118,77 @@ def create_app(
 
 
 class _Doors:
-    def __init__(self, settings: Settings, ledger: Ledger, dispatcher: Dispatcher) -> None:
-        self._settings, self._ledger, self._dispatcher = settings, ledger, dispatcher
+    def __init__(self, settings: Settings, ledger: Ledger, dispatcher: Dispatcher, sns: Notifications | None) -> None:
+        self._settings, self._ledger, self._dispatcher, self._sns = settings, ledger, dispatcher, sns
         self._keys = tuple(key.encode() for key in settings.webhook_keys if key)
         # Of its own, so that deliveries that wait for the database hold up nothing else.
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="intake")
         self._under_way = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def open(self) -> None:
+        """Remember the loop that the dispatcher runs in."""
+        self._loop = asyncio.get_running_loop()
 
     async def guardduty(self, request: Request) -> Response:
         """A GuardDuty finding from EventBridge's API destination."""
         key = matching_key(request.headers, self._keys)
         if key is None:
             return JSONResponse({"error": "the webhook key is missing or wrong"}, 401, headers={"WWW-Authenticate": "Bearer"})
+        provenance = {"door": "webhook", "peer": request.client.host if request.client else "", "key": key}
+        return await self._answered(request, lambda raw: ingest(raw, provenance, self._ledger))
+
+    async def sns(self, request: Request) -> Response:
+        """A message of SNS over HTTPS: a notification, or the confirmation of a subscription."""
+        sns = cast(Notifications, self._sns)
+
+        def message(raw: bytes) -> Ingested | Told:
+            told = sns.received(raw, request.headers)
+            return told if told.body is None else ingest(told.body, {"door": "sns", "topic": told.topic}, self._ledger)
+
+        return await self._answered(request, message)
+
+    def taken(self, raw: bytes, provenance: Mapping[str, Any]) -> Ingested:
+        """Take what a door fetched for itself; durable when this returns.
+
+        Raises:
+            LedgerUnavailable: nothing was written; fetch it again.
+        """
+        taken = ingest(raw, provenance, self._ledger)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._after, taken)
+        return taken
+
+    async def _answered(self, request: Request, take: Callable[[bytes], Ingested | Told]) -> Response:
+        """Read a delivery, write it and answer, or ask for it again."""
         if self._under_way >= self._settings.most_at_once:
             return _again("too many deliveries at once")
         try:
             async with asyncio.timeout(self._settings.answer_seconds):
-                taken = await self._take(request, key)
+                taken = await self._take(request, take)
         except TooLarge:
             return JSONResponse({"error": f"a finding has at most {LARGEST_BODY} bytes"}, 413)
-        except LedgerUnavailable as error:
+        except Refused as refused:
+            _log.warning("a message of SNS is refused: %s", plain(refused))
+            return JSONResponse({"error": str(refused)}, 403)
+        except (LedgerUnavailable, NotChecked) as error:
             _log.error("%s", error)
-            return _again("the ledger cannot be written")
+            return _again("this cannot be checked and written now")
         except TimeoutError:
             return _again("this took too long")
         except ClientDisconnect:
             return Response(status_code=400)
+        if isinstance(taken, Told):
+            return JSONResponse({"outcome": taken.outcome}, 200)
         answer = {"outcome": taken.outcome, "incident": taken.incident}
         return JSONResponse(answer, 200 if taken.outcome == "duplicate" else 202)
 
-    async def _take(self, request: Request, key: str) -> Ingested:
+    async def _take(self, request: Request, take: Callable[[bytes], Ingested | Told]) -> Ingested | Told:
         """Read the delivery and write it. It counts as under way until it is written, also when nobody waits any more."""
         self._under_way += 1
         try:
             raw = await read_body(request)
-            provenance = {"door": "webhook", "peer": request.client.host if request.client else "", "key": key}
-            work = asyncio.get_running_loop().run_in_executor(self._writers, ingest, raw, provenance, self._ledger)
+            work = asyncio.get_running_loop().run_in_executor(self._writers, take, raw)
         except BaseException:
             # Cancellation, too, must give the place back.
             self._under_way -= 1
@@ -139,11 +196,12 @@ class _Doors:
         work.add_done_callback(self._written)
         return await asyncio.shield(work)
 
-    def _written(self, work: asyncio.Future[Ingested]) -> None:
+    def _written(self, work: asyncio.Future[Ingested | Told]) -> None:
         self._under_way -= 1
-        if work.cancelled() or work.exception() is not None:
-            return
-        taken = work.result()
+        if not work.cancelled() and work.exception() is None and isinstance(taken := work.result(), Ingested):
+            self._after(taken)
+
+    def _after(self, taken: Ingested) -> None:
         if taken.outcome == "accepted":
             self._dispatcher.nudge()
         elif taken.outcome == "quarantined":

@@ -21,6 +21,7 @@ from gateway.commands import (
     records,
     records_kept,
     responders,
+    suppressing,
 )
 from gateway.commands.shell import UserError, errors
 
@@ -38,6 +39,7 @@ for name, group in (
     ("evidence", records_kept.evidence_app),
     ("responders", responders.app),
     ("escalation", escalation.escalation_app),
+    ("suppress", suppressing.app),
 ):
     app.add_typer(group, name=name)
 

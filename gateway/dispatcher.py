@@ -7,7 +7,10 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
+from gateway.pace import Pace
+from gateway.sorter import Sorter
 from incident.finding import Finding
+from incident.joining import Outcome
 from incident.ledger import INTAKE, Kind, Line
 from incident.named import delivered_finding
 from tasks.ledger import Ledger
@@ -25,10 +28,20 @@ class Dispatcher:
     Args:
         every_seconds: how often to look again at what could not be started.
         start_seconds: how long one start may take before it is left for the next look.
+        sorter: decides which deliveries open an incident; without one, each opens its own.
+        pace: how many may be started; without one, all.
     """
 
-    def __init__(self, ledger: Ledger, start: Start, every_seconds: float = 5.0, start_seconds: float = 60.0) -> None:
-        self._ledger, self._start = ledger, start
+    def __init__(
+        self,
+        ledger: Ledger,
+        start: Start,
+        every_seconds: float = 5.0,
+        start_seconds: float = 60.0,
+        sorter: Sorter | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._ledger, self._start, self._sorter, self._pace = ledger, start, sorter, pace
         self._every, self._patience = every_seconds, start_seconds
         self._wake = asyncio.Event()
         self._read_to = 0
@@ -54,6 +67,8 @@ class Dispatcher:
         except Exception as error:
             _log.warning("the deliveries cannot be looked at: %s: %s", type(error).__name__, error)
             return
+        if self._pace is not None:
+            waiting = await asyncio.to_thread(self._pace.chosen, waiting)
         places = asyncio.Semaphore(_AT_ONCE)
         await asyncio.gather(*(self._started(incident, line, places) for incident, line in waiting.items()))
 
@@ -67,19 +82,37 @@ class Dispatcher:
                 _log.warning("incident %s is not started yet: %s: %s", incident, type(error).__name__, error)
             else:
                 self._waiting.pop(incident, None)
+                if self._pace is not None:
+                    self._pace.started(incident)
 
     def _without_run(self) -> dict[str, Line]:
-        """The first delivery of every incident that has no run. Each delivery is read once; the chain only grows."""
+        """The delivery that opened each incident that has no run. Each is read once; the chain only grows."""
+        if self._sorter is None:
+            self._read_deliveries()
+        else:
+            self._sorter.sort()
+            self._read_sorted()
+        for incident in list(self._waiting):
+            if self._ledger.find(incident, "run") is not None:
+                del self._waiting[incident]
+        return dict(self._waiting)
+
+    def _read_deliveries(self) -> None:
         for line in self._ledger.lines(INTAKE, Kind.DELIVERY, after=self._read_to):
             self._read_to = line.position
             if incident := _incident_of(line):
                 self._waiting.setdefault(incident, line)
             else:
                 _log.error("delivery %s names no incident; see `countermand ledger verify %s`", line.position, INTAKE)
-        for incident in list(self._waiting):
-            if self._ledger.find(incident, "run") is not None:
-                del self._waiting[incident]
-        return dict(self._waiting)
+
+    def _read_sorted(self) -> None:
+        for line in self._ledger.lines(INTAKE, Kind.SORTED, after=self._read_to):
+            self._read_to = line.position
+            if line.body["outcome"] != Outcome.OPENS:
+                continue
+            delivery = self._ledger.find(INTAKE, str(line.body["delivery"]))
+            if delivery is not None:
+                self._waiting.setdefault(_incident_of(line), delivery)
 
 
 def _incident_of(line: Line) -> str:

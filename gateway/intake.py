@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from incident.finding import Finding, FindingError, incident_id, parse_finding
+from incident.arrivals import Arrival, arrivals
+from incident.finding import Finding, FindingError, Origin, incident_id
 from incident.ledger import INTAKE, Kind, Line
+from incident.settings import canonical
 from tasks.ledger import Ledger
 
 _LONGEST_VERSION = 400
@@ -42,20 +44,31 @@ def ingest(raw: bytes, provenance: Mapping[str, Any], ledger: Ledger) -> Ingeste
     digest = hashlib.sha256(raw).hexdigest()
     try:
         content: Any = json.loads(raw, parse_constant=_refused, parse_float=_finite)
-        finding = parse_finding(content)
+        found = arrivals(content)
     except FindingError as error:
         return _quarantined(raw, digest, provenance, str(error), ledger)
     except (ValueError, RecursionError):
         return _quarantined(raw, digest, provenance, "it is not JSON", ledger)
-    incident = incident_id(finding)
-    body = {"incident": incident, "finding": content, "provenance": dict(provenance), "sha256": digest}
-    line, new = ledger.append(INTAKE, Kind.DELIVERY, delivery_key(finding), body)
-    return Ingested("accepted" if new else "duplicate", line, finding, incident)
+    entries = [(INTAKE, Kind.DELIVERY, delivery_key(one.finding, one.content), _body(one, provenance, digest)) for one in found]
+    written = ledger.append_all(entries)
+    # A delivery of several is new where any of them is.
+    place = next((place for place, (_, new) in enumerate(written) if new), 0)
+    line, new = written[place]
+    finding = found[place].finding
+    return Ingested("accepted" if new else "duplicate", line, finding, incident_id(finding))
 
 
-def delivery_key(finding: Finding) -> str:
+def _body(one: Arrival, provenance: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    return {"incident": incident_id(one.finding), "finding": one.content, "provenance": dict(provenance), "sha256": digest}
+
+
+def delivery_key(finding: Finding, content: object = None) -> str:
     """The key of a delivery: one for each version of a finding. Names that no key can hold are replaced by their hash."""
     version = f"{finding.account}:{finding.region}:{finding.id}:{finding.updated_at.isoformat()}:{finding.count}"
+    if finding.origin is not Origin.GUARDDUTY:
+        # A forged one with the same id must not make a duplicate of the true one, which may come later.
+        digest = hashlib.sha256(canonical(content).encode()).hexdigest()
+        version = f"{finding.origin}:{version}:{digest[:16]}"
     if len(version) > _LONGEST_VERSION or not version.isprintable():
         version = hashlib.sha256(version.encode()).hexdigest()
     return f"delivery:{version}"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from gateway.runs import Runs, RunsUnavailable
-from incident.ledger import BASELINE_CHAIN, ESCALATION_CHAIN, INTAKE, ROSTER_CHAIN, Kind
+from incident.ledger import BASELINE_CHAIN, DOORS_CHAIN, ESCALATION_CHAIN, INTAKE, ROSTER_CHAIN, SUPPRESSION_CHAIN, Kind
 from incident.rehearsal import PREFIX
 from tasks.ledger import Ledger, LedgerUnavailable
 
@@ -31,7 +31,7 @@ class Reviver:
 
     def __init__(self, ledger: Ledger, runs: Runs, clock: Callable[[], datetime], every_seconds: float = 5.0) -> None:
         self._ledger, self._runs, self._clock, self._every = ledger, runs, clock, every_seconds
-        self._finished: set[str] = {INTAKE, BASELINE_CHAIN, ROSTER_CHAIN, ESCALATION_CHAIN}
+        self._finished: set[str] = {INTAKE, BASELINE_CHAIN, ROSTER_CHAIN, ESCALATION_CHAIN, DOORS_CHAIN, SUPPRESSION_CHAIN}
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -49,7 +49,7 @@ class Reviver:
 
     def _unfinished(self) -> list[str]:
         """Incidents whose newest look has no report; one that was amended after its report is unfinished again."""
-        amended = set(self._ledger.incidents_with(Kind.AMENDMENT))
+        amended = {*self._ledger.incidents_with(Kind.AMENDMENT), *self._ledger.incidents_with(Kind.FINDING)}
         for incident in self._ledger.incidents():
             if incident.startswith(PREFIX):
                 # A test of the escalation has no run.

@@ -59,7 +59,7 @@ class Runs:
             raise RunsUnavailable(f"Prefect did not start the run: {type(error).__name__}") from None
         self._ledger.append(incident, Kind.RUN, "run", {"flow_run": str(run), "delivery": delivery.key})
 
-    async def go_on(self, incident: str, amendments: int) -> None:
+    async def go_on(self, incident: str, added: str) -> None:
         """Start another run of an incident whose run has ended, for what a responder added since; the same number starts one run.
 
         Raises:
@@ -69,10 +69,10 @@ class Runs:
         try:
             if run is None or not await _has_ended(run):
                 return
-            another = await _create_run(incident, f"{incident}-{amendments}")
+            another = await _create_run(incident, f"{incident}-{added}")
         except (PrefectException, httpx.HTTPError) as error:
             raise RunsUnavailable(f"Prefect did not start another run of {incident}: {type(error).__name__}") from None
-        self._ledger.append(incident, Kind.RUN, f"run-again:{amendments}", {"flow_run": str(another)})
+        self._ledger.append(incident, Kind.RUN, f"run-again:{added}", {"flow_run": str(another)})
 
     async def wake(self, incident: str, digest: str) -> None:
         """Wake the incident's run so that it reads the decision in the ledger. One that is not asleep needs no waking.

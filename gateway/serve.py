@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 
 from gateway.app import Beside, Settings, create_app
 from gateway.clicks import SlackDecisions
+from gateway.doors.wiring import intake_of
 from gateway.escalator import Escalator
 from gateway.reviver import Reviver
 from gateway.runs import Runs
@@ -48,7 +49,7 @@ def build_app(config: Config) -> Starlette:
     if token and app_token and config.slack.mode == "socket":
         beside.append(lambda: run_socket_mode(bolt_app(decisions, commands, **options), app_token))
     door = slack_app(decisions, commands, **options) if token and config.slack.mode == "http" else None
-    return create_app(settings, hands.ledger, runs.start, slack=door, beside=beside)
+    return create_app(settings, hands.ledger, runs.start, slack=door, beside=beside, **intake_of(hands))
 
 
 def _desk(hands: Hands) -> Acknowledging:

@@ -70,12 +70,14 @@ class Waker:
                     found.append((incident, asked.digest))
         return found
 
-    def _amended(self) -> list[tuple[str, int]]:
-        """Incidents to which a responder added what no look has taken in, and how much they have added in all."""
-        found: list[tuple[str, int]] = []
-        for incident in self._ledger.incidents_with(Kind.AMENDMENT):
+    def _amended(self) -> list[tuple[str, str]]:
+        """Incidents to which a responder, or a finding that joined, added what no look has taken in, and how much in all."""
+        found: list[tuple[str, str]] = []
+        for incident in sorted({*self._ledger.incidents_with(Kind.AMENDMENT), *self._ledger.incidents_with(Kind.FINDING)}):
             said = len(self._ledger.lines(incident, Kind.AMENDMENT))
+            joined = sum(bool(line.body["news"]) for line in self._ledger.lines(incident, Kind.FINDING))
             looks = self._ledger.lines(incident, Kind.LOOK)
-            if not looks or looks[-1].body["amendments"] < said:
-                found.append((incident, said))
+            behind = not looks or looks[-1].body["amendments"] < said or looks[-1].body.get("findings", 0) < joined
+            if (said or joined) and behind:
+                found.append((incident, f"{said}-{joined}" if joined else f"{said}"))
         return found

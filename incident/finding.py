@@ -8,27 +8,31 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, cast
+
+from incident.settings import canonical
+from incident.values import FindingError, from_json, lowered, mapping, mappings, moment, number, text
 
 MANUAL = "Countermand:Manual/Named"
 """The type of a finding that a responder made by hand."""
 
-_DEEPEST = 40
-_MOST_VALUES = 100_000
 _MOST_ENVELOPES = 4
-_LONGEST_MESSAGE = 1024 * 1024
 _ADDRESS_FIELDS = ("ipAddressV4", "ipAddressV6")
 _NO_MOMENT = datetime.fromtimestamp(0, UTC)
 _ARN = re.compile(r"arn:[a-z-]+:guardduty:(?P<region>[a-z0-9-]+):(?P<account>\d+):detector/(?P<detector>[^/]+)")
 
 
-class FindingError(ValueError):
-    """Something that is not one GuardDuty finding; the message says what to give instead."""
+class Origin(StrEnum):
+    """Whose word a finding is, and where it is read back."""
+
+    GUARDDUTY = "guardduty"
+    SECURITY_HUB = "securityhub"
+    CLOUDTRAIL = "cloudtrail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,8 @@ class Finding:
     """One version of one finding.
 
     Times are UTC, and 1970 where the finding gives none (`dated` tells). `severity` runs from 1 to 10, 0 where none is given.
-    `named` is there only where a responder opened the incident by hand.
+    `named` is there only where a responder opened the incident by hand; `pointed` where Security Hub or CloudTrail names resources
+    or records, with the service in the person's place. `by_aws` tells whether an AWS service made it, or somebody else's product.
     """
 
     id: str
@@ -104,6 +109,9 @@ class Finding:
     archived: bool
     sample: bool
     named: Named | None = None
+    origin: Origin = Origin.GUARDDUTY
+    pointed: Named | None = None
+    by_aws: bool = True
 
     @property
     def dated(self) -> bool:
@@ -141,6 +149,8 @@ def incident_id(finding: Finding) -> str:
     """
     parts = (finding.account, finding.region, finding.id)
     name = "/".join(parts) if finding.named is None else ":".join(("by-hand", *parts))
+    if finding.origin is not Origin.GUARDDUTY:
+        name = f"{finding.origin}:{hashlib.sha256(canonical(list(parts)).encode()).hexdigest()}"
     return f"inc-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
@@ -155,36 +165,36 @@ def parse_finding(raw: object, *, by_hand: bool = False) -> Finding:
     """
     body = _unwrapped(raw)
     said = _named(body) if by_hand else None
-    service, resource = _mapping(body.get("service")), _mapping(body.get("resource"))
-    action = _mapping(service.get("action"))
-    arn = _ARN.match(_text(body.get("arn")))
+    service, resource = mapping(body.get("service")), mapping(body.get("resource"))
+    action = mapping(service.get("action"))
+    arn = _ARN.match(text(body.get("arn")))
     named = arn.groupdict() if arn else {}
-    id_, type_ = _text(body.get("id")), _text(body.get("type"))
+    id_, type_ = text(body.get("id")), text(body.get("type"))
     if not id_ or not type_:
         raise FindingError("this is no GuardDuty finding: it has no id or no type; give one as GuardDuty or EventBridge writes it")
-    updated = _moment(body.get("updatedAt")) or _moment(body.get("createdAt")) or _NO_MOMENT
-    first = _moment(service.get("eventFirstSeen")) or _moment(body.get("createdAt")) or updated
+    updated = moment(body.get("updatedAt")) or moment(body.get("createdAt")) or _NO_MOMENT
+    first = moment(service.get("eventFirstSeen")) or moment(body.get("createdAt")) or updated
     return Finding(
         id=id_,
         type=type_,
-        account=_text(body.get("accountId")) or named.get("account", ""),
-        region=_text(body.get("region")) or named.get("region", ""),
-        severity=_number(body.get("severity")),
-        title=_text(body.get("title")),
-        description=_text(body.get("description")),
+        account=text(body.get("accountId")) or named.get("account", ""),
+        region=text(body.get("region")) or named.get("region", ""),
+        severity=number(body.get("severity")),
+        title=text(body.get("title")),
+        description=text(body.get("description")),
         updated_at=updated,
         first_seen=first,
-        last_seen=_moment(service.get("eventLastSeen")) or updated,
-        count=int(_number(service.get("count")) or 1),
-        detector_id=_text(service.get("detectorId")) or named.get("detector", ""),
-        resource_type=_text(resource.get("resourceType")),
-        access_key=_access_key(_mapping(resource.get("accessKeyDetails"))),
-        instance=_instance(_mapping(resource.get("instanceDetails"))),
-        buckets=tuple(filter(None, (_text(item.get("name")) for item in _mappings(resource.get("s3BucketDetails"))))),
+        last_seen=moment(service.get("eventLastSeen")) or updated,
+        count=int(number(service.get("count")) or 1),
+        detector_id=text(service.get("detectorId")) or named.get("detector", ""),
+        resource_type=text(resource.get("resourceType")),
+        access_key=_access_key(mapping(resource.get("accessKeyDetails"))),
+        instance=_instance(mapping(resource.get("instanceDetails"))),
+        buckets=tuple(filter(None, (text(item.get("name")) for item in mappings(resource.get("s3BucketDetails"))))),
         remote_ips=said.addresses if said else tuple(dict.fromkeys(_remote_addresses(action))),
-        api_call=_text(_mapping(action.get("awsApiCallAction")).get("api")),
+        api_call=text(mapping(action.get("awsApiCallAction")).get("api")),
         archived=service.get("archived") is True or body.get("archived") is True,
-        sample=_is_sample(_mapping(service.get("additionalInfo"))),
+        sample=_is_sample(mapping(service.get("additionalInfo"))),
         named=said,
     )
 
@@ -193,12 +203,12 @@ def _unwrapped(raw: object) -> Mapping[str, Any]:
     """The finding itself with lowerCamel keys, whatever it was wrapped in."""
     value, outer = raw, dict[str, Any]()
     for _ in range(_MOST_ENVELOPES):
-        body = _lowered(value)
+        body = lowered(value)
         if body.get("type") == "Notification" and isinstance(body.get("message"), str):
-            value = _json(cast(str, body["message"]))
+            value = from_json(cast(str, body["message"]))
         elif isinstance(body.get("detail"), Mapping) and "detail-type" in body:
             if body["detail-type"] != "GuardDuty Finding":
-                raise FindingError(f"an EventBridge event of type {_text(body['detail-type'])[:60]!r} carries no GuardDuty finding")
+                raise FindingError(f"an EventBridge event of type {text(body['detail-type'])[:60]!r} carries no GuardDuty finding")
             value, outer = body["detail"], {"accountId": body.get("account"), "region": body.get("region")}
         elif isinstance(body.get("findings"), list):
             value = _only(cast(list[object], body["findings"]))
@@ -213,73 +223,29 @@ def _only(findings: list[object]) -> object:
     return findings[0]
 
 
-def _json(text: str) -> object:
-    if len(text) > _LONGEST_MESSAGE:
-        raise FindingError(f"the message inside has more than {_LONGEST_MESSAGE} characters, which no finding has")
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise FindingError("the message inside is no JSON; give the finding as GuardDuty or EventBridge writes it") from None
-
-
-def _lowered(value: object) -> Mapping[str, Any]:
-    """The value with every key in lowerCamel. Walks without recursion, for an attacker may nest as deep as they like."""
-    if not isinstance(value, Mapping):
-        raise FindingError(f"a finding is a JSON object, this is {type(value).__name__}")
-    top: dict[str, Any] = {}
-    pending: list[tuple[Mapping[object, object] | list[object], dict[str, Any] | list[Any], int]] = []
-    pending.append((cast(Mapping[object, object], value), top, 0))
-    seen = 0
-    while pending:
-        source, target, depth = pending.pop()
-        if depth > _DEEPEST:
-            raise FindingError(f"this is nested more than {_DEEPEST} deep, which no finding is")
-        pairs = source.items() if isinstance(source, Mapping) else enumerate(source)
-        for name, item in pairs:
-            seen += 1
-            if seen > _MOST_VALUES:
-                raise FindingError(f"this holds more than {_MOST_VALUES} values, which no finding does")
-            copy = _emptied(item)
-            if isinstance(copy, dict | list) and isinstance(item, Mapping | list):
-                container = cast("Mapping[object, object] | list[object]", item)
-                pending.append((container, cast("dict[str, Any] | list[Any]", copy), depth + 1))
-            if isinstance(target, list):
-                target.append(copy)
-            else:
-                key = str(name)
-                target[key[:1].lower() + key[1:]] = copy
-    return top
-
-
-def _emptied(item: object) -> object:
-    if isinstance(item, Mapping):
-        return dict[str, Any]()
-    return list[Any]() if isinstance(item, list) else item
-
-
 def _access_key(details: Mapping[str, Any]) -> AccessKey | None:
     if not details:
         return None
     return AccessKey(
-        access_key_id=_text(details.get("accessKeyId")),
-        principal_id=_text(details.get("principalId")),
-        user_name=_text(details.get("userName")),
-        user_type=_text(details.get("userType")),
+        access_key_id=text(details.get("accessKeyId")),
+        principal_id=text(details.get("principalId")),
+        user_name=text(details.get("userName")),
+        user_type=text(details.get("userType")),
     )
 
 
 def _instance(details: Mapping[str, Any]) -> Instance | None:
     if not details.get("instanceId"):
         return None
-    interfaces = (_text(item.get("networkInterfaceId")) for item in _mappings(details.get("networkInterfaces")))
-    profile = _text(_mapping(details.get("iamInstanceProfile")).get("arn"))
-    return Instance(_text(details.get("instanceId")), profile, tuple(name for name in interfaces if name))
+    interfaces = (text(item.get("networkInterfaceId")) for item in mappings(details.get("networkInterfaces")))
+    profile = text(mapping(details.get("iamInstanceProfile")).get("arn"))
+    return Instance(text(details.get("instanceId")), profile, tuple(name for name in interfaces if name))
 
 
 def _named(body: Mapping[str, Any]) -> Named:
     """What a responder named, from a finding that `incident.named.named_finding` made."""
-    said = _mapping(body.get("countermand"))
-    if body.get("type") != MANUAL or not _text(said.get("person")):
+    said = mapping(body.get("countermand"))
+    if body.get("type") != MANUAL or not text(said.get("person")):
         raise FindingError("this finding was not made by `countermand open`; it does not say which responder made it")
     return Named(
         resources=_texts(said, "resources"),
@@ -291,14 +257,14 @@ def _named(body: Mapping[str, Any]) -> Named:
         buckets=_texts(said, "buckets"),
         addresses=_texts(said, "addresses"),
         agents=_texts(said, "agents"),
-        person=_text(said.get("person")),
-        reason=_text(said.get("reason")),
+        person=text(said.get("person")),
+        reason=text(said.get("reason")),
     )
 
 
 def _texts(said: Mapping[str, Any], name: str) -> tuple[str, ...]:
     values = said.get(name)
-    texts = tuple(_text(value) for value in cast(list[object], values)) if isinstance(values, list) else ()
+    texts = tuple(text(value) for value in cast(list[object], values)) if isinstance(values, list) else ()
     if not isinstance(values, list) or not all(texts):
         raise FindingError(f"the {name} of this hand-made finding are no list of texts; open the incident again")
     return texts
@@ -310,12 +276,12 @@ def _remote_addresses(action: Mapping[str, Any]) -> Iterator[str]:
     Only real addresses: CloudTrail writes words such as `AWS Internal` in their place, which would match the calls of everybody.
     """
     for details in action.values():
-        part = _mapping(details)
-        for side in (part, *_mappings(part.get("portProbeDetails"))):
-            remote = _mapping(side.get("remoteIpDetails"))
+        part = mapping(details)
+        for side in (part, *mappings(part.get("portProbeDetails"))):
+            remote = mapping(side.get("remoteIpDetails"))
             for name in _ADDRESS_FIELDS:
                 try:
-                    yield str(ipaddress.ip_address(_text(remote.get(name))))
+                    yield str(ipaddress.ip_address(text(remote.get(name))))
                 except ValueError:
                     continue
 
@@ -325,38 +291,6 @@ def _is_sample(info: Mapping[str, Any]) -> bool:
     if info.get("sample") is True:
         return True
     try:
-        return _mapping(_json(_text(info.get("value")))).get("sample") is True
+        return mapping(from_json(text(info.get("value")))).get("sample") is True
     except FindingError:
         return False
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(_text(value))
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (OverflowError, ValueError):
-        return None
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return 0.0
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return 0.0
-    return number if -1e9 < number < 1e9 else 0.0
-
-
-def _text(value: object) -> str:
-    """A string that every database and every hash takes: a lone surrogate, which JSON can smuggle in, becomes `?`."""
-    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return cast(Mapping[str, Any], value) if isinstance(value, Mapping) else {}
-
-
-def _mappings(value: object) -> list[Mapping[str, Any]]:
-    items = cast(list[object], value) if isinstance(value, list) else [value]
-    return [cast(Mapping[str, Any], item) for item in items if isinstance(item, Mapping)]

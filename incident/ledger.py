@@ -20,6 +20,12 @@ INTAKE = "intake"
 
 BASELINE_CHAIN = "baseline"
 ROSTER_CHAIN = "roster"
+DOORS_CHAIN = "doors"
+"""The chain that holds how far each place was reconciled, and where that failed."""
+
+SUPPRESSION_CHAIN = "suppressions"
+"""The chain that holds what responders agreed to leave unanswered for a time."""
+
 ESCALATION_CHAIN = "escalation"
 """The chain that holds the tests of the escalation policy."""
 
@@ -29,7 +35,11 @@ class Kind(StrEnum):
 
     DELIVERY = "delivery"
     QUARANTINE = "quarantine"
+    SORTED = "sorted"
+    """What became of a delivery: it opens an incident or joins one, is suppressed, or is only noted."""
     FINDING = "finding"
+    """A finding, or another version of one, that joined an incident which it did not open."""
+    SUPPRESSION = "suppression"
     OPENED = "incident-opened"
     RUN = "run"
     PHASE = "phase"

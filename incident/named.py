@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from incident.arrivals import parse_arrival
 from incident.finding import MANUAL, Finding, FindingError, Named, parse_finding
 from incident.settings import canonical
 
@@ -101,7 +102,7 @@ def delivered_finding(body: object) -> Finding:
     """
     line = _mapping(body)
     if "by" not in line:
-        return parse_finding(line.get("finding"))
+        return parse_arrival(line.get("finding"))
     finding = parse_finding(line.get("finding"), by_hand=True)
     if finding.named is None or _mapping(line["by"]).get("person") != finding.named.person:
         raise FindingError("the delivery and the finding in it name different people as the one who opened it")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from incident.finding import Finding
+from incident.finding import Finding, Origin
 from incident.finding_types import PLAYBOOK, ROOT, group_of, subject_of
 
 RESPONSE_PHASES = ("detect", "identify", "scope", "evidence", "contain", "eradicate", "recover", "prove", "report")
 NOTIFY_PHASES = ("detect", "report")
 RESPONSE_PLANS = ("evidence", "contain", "restore")
 _ROOT = "Root"
+_OF_SOMEBODY = ("TTPs/", "Effects/", "Unusual Behaviors/")
 _ROOT_REASON = (
     "root credentials cannot be contained by a policy: a person must act by hand; what was changed is still found and undone"
 )
@@ -70,7 +71,7 @@ def triage(finding: Finding) -> Triage:
     respond, reason = _verdict(finding)
     return Triage(
         finding=finding,
-        group="manual" if finding.named else group_of(finding.type),
+        group=_group(finding),
         subject=subject_of(finding.type),
         starts_response=respond,
         pages=_is_root(finding) and not finding.sample and not finding.archived,
@@ -89,8 +90,12 @@ def _verdict(finding: Finding) -> tuple[bool, str]:
         return False, "this is one of GuardDuty's sample findings"
     if finding.archived:
         return False, "the finding is archived: someone has dealt with it or suppressed it"
+    if finding.origin is Origin.SECURITY_HUB:
+        return _security_hub_verdict(finding)
     if _is_root(finding):
         return True, _ROOT_REASON
+    if finding.origin is Origin.CLOUDTRAIL:
+        return True, "it opens the network to everybody, and no approved change explains it"
     if finding.type in PLAYBOOK:
         return True, "the playbook starts a response with this type"
     group = group_of(finding.type)
@@ -99,6 +104,25 @@ def _verdict(finding: Finding) -> tuple[bool, str]:
     if group == "unknown":
         return False, "this type is not known; a person must look at it"
     return False, f"the playbook starts no response with this {group} type; a person decides"
+
+
+def _group(finding: Finding) -> str:
+    if finding.named is not None:
+        return "manual"
+    return group_of(finding.type) if finding.origin is Origin.GUARDDUTY else str(finding.origin)
+
+
+def _security_hub_verdict(finding: Finding) -> tuple[bool, str]:
+    """Whoever may write to Security Hub may import findings of a product of their own, so only AWS's own start a response."""
+    if not finding.by_aws:
+        return False, "a product that is not AWS's own made this Security Hub finding; a person decides"
+    if not finding.type.removeprefix("SecurityHub:").startswith(_OF_SOMEBODY):
+        return False, "this Security Hub finding tells of a state and not of what somebody did; a person decides"
+    pointed = finding.pointed
+    named = pointed and (pointed.resources or pointed.users or pointed.roles or pointed.instances or pointed.buckets)
+    if not named and finding.access_key is None:
+        return False, "this Security Hub finding names no resource and no credential; a person decides"
+    return True, "Security Hub tells of what somebody did, and names the resource or the credential"
 
 
 def _is_root(finding: Finding) -> bool:

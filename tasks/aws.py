@@ -175,6 +175,14 @@ class Aws:
         active = [item["Id"] for page in pages for item in page["Accounts"] if item.get("State", item.get("Status")) == "ACTIVE"]
         return tuple(dict.fromkeys((own, *named, *sorted(active))))
 
+    def covered(self) -> tuple[str, ...]:
+        """The accounts in which anything may be done at all: those of `accounts`, and without any our own.
+
+        Raises:
+            AwsError: see `accounts`.
+        """
+        return self.accounts() or (self._own_account(),)
+
     def act_for(self, incident: str) -> None:
         """Let the sessions that are opened from here on carry an incident's name, so that CloudTrail shows for what we called."""
         with self._lock:

@@ -253,8 +253,36 @@ class WebhookConfig(BaseModel):
         return self
 
 
+class QueueConfig(BaseModel):
+    """An SQS queue that findings are fetched from.
+
+    Attributes:
+        url: the queue's URL.
+        account: whose credentials fetch; empty means the account in the URL.
+        region: where it is; empty means the region in the URL, or the home region.
+        wait_seconds: how long one fetch waits for a message.
+        visibility_seconds: how long a message that is being taken is hidden from others.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(pattern=r"^https?://[^/ ]+/(.+/)?\d{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?$")
+    account: str = Field(default="", pattern=r"^(\d{12})?$")
+    region: str = ""
+    wait_seconds: int = Field(default=20, ge=0, le=20)
+    visibility_seconds: int = Field(default=120, ge=10, le=43200)
+
+
 class GatewayConfig(BaseModel):
-    """The doors. `webhook_keys` are the current key and, during a rotation, the next."""
+    """The doors.
+
+    Attributes:
+        webhook_keys: the current key and, during a rotation, the next.
+        sns_topics: ARNs of the topics that may deliver over HTTPS.
+        queues: the queues that findings are fetched from.
+        reconcile_seconds: how often every region is asked what GuardDuty found and nobody delivered; 0 means never.
+        starts_a_minute: how many responses are started in a minute; a third of it for any one account.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -262,6 +290,10 @@ class GatewayConfig(BaseModel):
     port: int = Field(default=8400, ge=1, le=65535)
     public_url: str = "http://127.0.0.1:8400"
     webhook_keys: tuple[SecretStr, ...] = ()
+    sns_topics: tuple[str, ...] = ()
+    queues: tuple[QueueConfig, ...] = ()
+    reconcile_seconds: int = Field(default=300, ge=0, le=86400)
+    starts_a_minute: int = Field(default=30, ge=3, le=1000)
 
 
 class Config(BaseSettings):

@@ -21,6 +21,7 @@ from tasks.guarding import Guarding
 from tasks.ledger import Ledger
 from tasks.opening import Opening
 from tasks.roster import Roster
+from tasks.suppressions import Suppressions
 from tasks.trail_files import TrailFiles
 from tasks.trail_lake import TrailLake
 
@@ -48,6 +49,7 @@ class Hands:
     roster: Roster
     amending: Amending
     opening: Opening
+    suppressions: Suppressions
 
 
 def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda name: None) -> Hands:
@@ -77,6 +79,7 @@ def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda nam
         roster=roster,
         amending=Amending(ledger, roster, policy, evidence, clock),
         opening=Opening(ledger, roster, policy, config.aws.accounts, clock),
+        suppressions=Suppressions(ledger, roster, policy, clock),
     )
 
 

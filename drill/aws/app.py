@@ -28,8 +28,10 @@ from drill.aws.errors import AwsError, not_emulated
 from drill.aws.faults import Dropped, Throttle, Troubles
 from drill.aws.guardduty import Findings
 from drill.aws.identity import Caller, Directory
+from drill.aws.queues import waiting_messages, without_waiting
 from drill.aws.recorder import Recorder
 from drill.aws.regions import Regions
+from drill.aws.security_hub import get_findings
 from drill.aws.security_incidents import SecurityIncidents
 from drill.aws.sessions import Sessions
 from drill.aws.staleness import Staleness
@@ -102,6 +104,7 @@ class Application:
             ("guardduty", "UnarchiveFindings"): findings.unarchive_findings,
             ("guardduty", "UpdateFindingsFeedback"): findings.update_findings_feedback,
             ("security-ir", "CreateCase"): self.security_incidents.create_case,
+            ("securityhub", "GetFindings"): get_findings,
             ("sts", "AssumeRole"): sts.assume_role,
             ("sts", "GetAccessKeyInfo"): sts.get_access_key_info,
             ("sts", "GetCallerIdentity"): sts.get_caller_identity,
@@ -152,6 +155,7 @@ class Application:
         """
         started = time.monotonic()
         caller = self._gate.authenticate(call)
+        self._wait_for_messages(call, caller)
         with self._lock:
             began = time.monotonic()
             members = self.auto_scaling.members(call, caller.account)
@@ -183,11 +187,21 @@ class Application:
         with self.staleness.shown(call, caller):
             return self._perform(call, caller)
 
+    def _wait_for_messages(self, call: Call, caller: Caller) -> None:
+        """A long poll of SQS, which must hold up nobody else: wait here until a message is there or the time is up."""
+        if call.service != "sqs" or call.operation != "ReceiveMessage":
+            return
+        until = time.monotonic() + min(20, int(call.params.get("WaitTimeSeconds") or 0))
+        while time.monotonic() < until and not waiting_messages(call, caller):
+            time.sleep(0.05)
+
     def _perform(self, call: Call, caller: Caller) -> Answer:
         if call.service == "ec2" and call.params.get("DryRun"):
             raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
         if call.service == "s3" and call.operation == "ListObjectsV2" and call.params.get("Bucket") == BUCKET:
             self.trail_files.deliver()
+        if call.service == "sqs" and call.operation == "ReceiveMessage" and call.params.get("WaitTimeSeconds"):
+            call = without_waiting(call)
         handler = self._handlers.get((call.service, call.operation))
         if handler is not None:
             return success(call, handler(call, caller))

@@ -80,12 +80,13 @@ def triage(
     as_json: Json = False,
 ) -> None:
     """Say what a GuardDuty finding is about, and which phases and plans it leads to."""
-    from incident.finding import FindingError, parse_finding
+    from incident.arrivals import parse_arrival
+    from incident.finding import FindingError
     from incident.triage import triage as triaged
 
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text()
-        verdict = triaged(parse_finding(json.loads(text))).to_json()
+        verdict = triaged(parse_arrival(json.loads(text))).to_json()
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}; name a file that can be read") from None
     except UnicodeDecodeError:

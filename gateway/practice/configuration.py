@@ -72,7 +72,12 @@ def practice_config(scenario: Scenario, folder: Path, aws: Range, slack: FakeSla
         "prefect_ui_url": stack.prefect_url,
         "aws": aws_config,
         "slack": {**_SECRETS, "channel": SLACK_CHANNEL, "team": SLACK_TEAM, "base_url": f"{slack.url}/api/"},
-        "gateway": {"port": stack.gateway_port, "public_url": stack.gateway_url, "webhook_keys": [WEBHOOK_KEY]},
+        "gateway": {
+            "port": stack.gateway_port,
+            "public_url": stack.gateway_url,
+            "webhook_keys": [WEBHOOK_KEY],
+            "reconcile_seconds": 0,
+        },
     }
     return Config.model_validate(parts)
 

@@ -19,6 +19,7 @@ from incident.actor import Actor, Credential, Link
 from incident.finding import MANUAL, Named, incident_id, parse_finding
 from incident.ledger import INTAKE, Kind
 from incident.named import named_finding
+from incident.policy import Policy
 from incident.report import report
 from tasks.evidence import EvidenceStore
 from tasks.render import html, text
@@ -48,6 +49,12 @@ class GuardDuty:
     def act_for(self, incident: str) -> None:
         """Nothing here tells incidents apart."""
 
+    def covered(self) -> tuple[str, ...]:
+        return ("111122223333",)
+
+    def own_principal(self, account: str) -> str:
+        return f"arn:aws:sts::{account}:assumed-role/CountermandResponder"
+
     def call(self, account: str, region: str, service: str, operation: str, parameters: dict) -> dict:
         self.asked.append(operation)
         return {"DetectorIds": ["d0"]} if operation == "ListDetectors" else {"Findings": self.findings}
@@ -57,7 +64,9 @@ class GuardDuty:
 def desk(ledger, tmp_path, monkeypatch):
     aws, posted = GuardDuty(), {}
     config = SimpleNamespace(aws=SimpleNamespace(accounts=("111122223333",)))
-    hands = SimpleNamespace(ledger=ledger, aws=aws, config=config, evidence=EvidenceStore(tmp_path / "evidence", ledger))
+    hands = SimpleNamespace(
+        ledger=ledger, aws=aws, config=config, policy=Policy(), evidence=EvidenceStore(tmp_path / "evidence", ledger)
+    )
 
     async def post(incident, key, message, blocks):
         posted[key] = message

@@ -1,0 +1,1 @@
+"""One module for each door that is not the webhook."""

@@ -1,0 +1,251 @@
+"""Sorts deliveries: reads each back from AWS, and decides once whether it opens an incident, joins one, or is left alone and why.
+
+Every delivery gets one line, so that none is lost; what is written there is never decided again, whoever dies meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from incident.actor import Actor
+from incident.finding import Finding, FindingError, Origin, incident_id
+from incident.joining import Outcome, Sorted, handles, handles_of
+from incident.ledger import INTAKE, Kind, Line
+from incident.named import delivered_finding
+from incident.policy import Policy
+from incident.record import Record
+from incident.trail_event import harmless
+from incident.triage import triage
+from tasks.ledger import Ledger
+from tasks.read_back import ReadBack, Reader
+from tasks.suppressions import Suppressions
+
+AT_ONCE = 500
+RETRY_TIME = timedelta(minutes=2)
+"""How long a read-back that fails is tried again before the delivery opens an incident unread."""
+
+STAYS_OPEN = timedelta(hours=24)
+"""How long after its last report an incident is still joined."""
+
+ONLY_TOLD = 5
+"""How many findings on which nothing may be done get an incident of their own in an hour and account; others join the last one."""
+
+_HOUR = timedelta(hours=1)
+_LOOKUPS_AT_ONCE = 20
+_ACTORS_READ = 200
+_log = logging.getLogger("countermand.gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A delivery that is not sorted yet."""
+
+    line: Line
+    finding: Finding
+    by_hand: bool
+
+
+class Sorter:
+    """Walks the intake chain behind the doors.
+
+    Args:
+        own: the ARNs under which our own calls appear in an account.
+        lag: how long CloudTrail may take to show a record that EventBridge already carried.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        reader: Reader,
+        policy: Policy,
+        suppressions: Suppressions,
+        clock: Callable[[], datetime],
+        own: Callable[[str], tuple[str, ...]] = lambda account: (),
+        lag: timedelta = timedelta(minutes=15),
+    ) -> None:
+        self._ledger, self._reader, self._policy, self._suppressions = ledger, reader, policy, suppressions
+        self._clock, self._own, self._lag = clock, own, lag
+        self._read_to = self._sorted_to = 0
+        self._waiting: dict[str, Waiting] = {}
+        self._opened: dict[str, tuple[Sorted, datetime]] = {}
+
+    def sort(self) -> list[Sorted]:
+        """Sort what has arrived and answer it. What AWS does not tell yet stays for the next time.
+
+        Raises:
+            LedgerUnavailable: the ledger cannot be read or written.
+        """
+        self._catch_up()
+        chosen = self._next()
+        read = self._reader.many([one.finding for one in chosen if not one.by_hand])
+        answers = iter(read)
+        done: list[Sorted] = []
+        for one in chosen:
+            answer = ReadBack(one.finding, {}) if one.by_hand else next(answers)
+            verdict = self._decided(one, answer)
+            if verdict is not None:
+                done.append(self._written(one, verdict))
+        return done
+
+    def _catch_up(self) -> None:
+        """What was delivered and what was sorted since the last time, also by another gateway."""
+        for line in self._ledger.lines(INTAKE, Kind.DELIVERY, after=self._read_to):
+            self._read_to = line.position
+            try:
+                finding = delivered_finding(line.body)
+            except FindingError:
+                _log.error("delivery %s cannot be read; see `countermand ledger verify %s`", line.position, INTAKE)
+                continue
+            self._waiting[line.key] = Waiting(line, finding, "by" in line.body)
+        for line in self._ledger.lines(INTAKE, Kind.SORTED, after=self._sorted_to):
+            self._sorted_to = line.position
+            self._remember(Sorted.from_json(line.body), line.at)
+
+    def _remember(self, sorted_: Sorted, at: datetime) -> None:
+        self._waiting.pop(sorted_.delivery, None)
+        if sorted_.outcome is Outcome.OPENS:
+            self._opened.setdefault(sorted_.incident, (sorted_, at))
+        elif sorted_.outcome in (Outcome.JOINS, Outcome.VERSION):
+            self._tell_incident(sorted_)
+            held = self._opened.get(sorted_.incident)
+            if held is not None:
+                self._opened[sorted_.incident] = (replace(held[0], handles=held[0].handles | sorted_.handles), held[1])
+
+    def _next(self) -> list[Waiting]:
+        """The severest first. CloudTrail answers two questions a second, so its records come a few at a time."""
+        ordered = sorted(self._waiting.values(), key=lambda one: (not one.by_hand, -one.finding.severity, one.line.position))
+        records = [one for one in ordered if one.finding.origin is Origin.CLOUDTRAIL][:_LOOKUPS_AT_ONCE]
+        others = [one for one in ordered if one.finding.origin is not Origin.CLOUDTRAIL][:AT_ONCE]
+        # A record that CloudTrail does not show yet must not be asked for before others that came later.
+        for one in records:
+            self._waiting[one.line.key] = self._waiting.pop(one.line.key)
+        return others + records
+
+    def _decided(self, one: Waiting, answer: ReadBack) -> Sorted | None:
+        """The verdict on one delivery; none where AWS may still tell more."""
+        finding, age = answer.finding, self._clock() - one.line.at
+        if one.by_hand:
+            return self._opening(one, finding, triage(finding).reason, True)
+        if answer.unknown and finding.origin is Origin.CLOUDTRAIL and age < self._lag:
+            return None
+        if answer.problem and not answer.raw and not answer.unknown:
+            return None if age < RETRY_TIME else self._opening(one, finding, answer.problem, None)
+        if answer.problem:
+            return self._told(one, finding, answer.problem, known=not answer.unknown)
+        known = self._opened.get(incident_id(finding))
+        if left := self._left_alone(finding, answer):
+            return self._verdict(one, finding, *left, incident="", responds=False)
+        verdict = triage(finding)
+        if known is not None and (known[0].responds is not False or not verdict.starts_response):
+            older = _older(one.finding, finding, known[0])
+            why = "an older version: what counts is what the service says now" if older else "another version"
+            return self._verdict(one, finding, Outcome.VERSION, why, known[0].incident, verdict.starts_response)
+        if known is not None:
+            again = f"{one.line.body['incident'][:10]}{_version(finding)}"
+            return self._verdict(one, finding, Outcome.OPENS, "its first version started no response", again, True)
+        return self._joined(one, finding, verdict.starts_response, verdict.reason)
+
+    def _left_alone(self, finding: Finding, answer: ReadBack) -> tuple[Outcome, str] | None:
+        if finding.archived:
+            return Outcome.SUPPRESSED, "it is archived in the service that found it: someone has dealt with it or suppressed it"
+        exception = self._suppressions.covering(finding)
+        if exception is not None:
+            until = exception.until.isoformat(timespec="minutes")
+            return Outcome.SUPPRESSED, f"{exception.id} until {until}, by {exception.person}: {exception.reason}"
+        if finding.origin is Origin.CLOUDTRAIL:
+            why = harmless(Record.parse(answer.raw), self._policy, self._own(finding.account))
+            return (Outcome.NOTED, why) if why else None
+        return None
+
+    def _joined(self, one: Waiting, finding: Finding, responds: bool, reason: str) -> Sorted:
+        """By whom it names it joins an open incident; one that starts a response joins only such."""
+        named = handles(finding)
+        for incident in reversed(self._opened):
+            opened, _ = self._opened[incident]
+            shared = named & self._handles(opened)
+            if shared and (opened.responds is not False or not responds) and self._is_open(incident):
+                what = sorted(shared)[0].replace(":", " ", 1)
+                return self._verdict(one, finding, Outcome.JOINS, f"{incident} is about the same {what}", incident, responds)
+        return self._opening(one, finding, reason, True) if responds else self._told(one, finding, reason, known=True)
+
+    def _told(self, one: Waiting, finding: Finding, why: str, *, known: bool) -> Sorted:
+        """Nothing may be done on it. People hear of each one by itself only while they are few.
+
+        Of what no service knows, not even the account is believed.
+        """
+        account, now = finding.account if known else "", self._clock()
+        same = [
+            sorted_.incident
+            for sorted_, at in self._opened.values()
+            if sorted_.responds is False and sorted_.account == account and now - at < _HOUR
+        ]
+        if len(same) < ONLY_TOLD:
+            return replace(self._opening(one, finding, why, False), account=account)
+        reason = f"one of many on which nothing is done; told with {same[-1]}: {why}"
+        return replace(self._verdict(one, finding, Outcome.JOINS, reason, same[-1], False), account=account, handles=frozenset())
+
+    def _opening(self, one: Waiting, finding: Finding, why: str, responds: bool | None) -> Sorted:
+        incident = str(one.line.body["incident"])
+        known = self._opened.get(incident)
+        outcome = Outcome.OPENS if known is None else Outcome.VERSION
+        verdict = self._verdict(one, finding, outcome, why, incident, responds)
+        # What was not read back names nobody.
+        return verdict if responds else replace(verdict, handles=frozenset())
+
+    def _verdict(self, one: Waiting, finding: Finding, outcome: Outcome, why: str, incident: str, responds: bool | None) -> Sorted:
+        return Sorted(
+            delivery=one.line.key,
+            incident=incident,
+            outcome=outcome,
+            why=why,
+            responds=responds,
+            handles=handles(finding),
+            finding=finding.id[:400],
+            account=finding.account[:40],
+            severity=finding.severity,
+            updated_at=one.finding.updated_at,
+        )
+
+    def _written(self, one: Waiting, verdict: Sorted) -> Sorted:
+        line, _ = self._ledger.append(INTAKE, Kind.SORTED, f"sorted:{one.line.key}", verdict.to_json())
+        # Another gateway may have been first; then its word holds.
+        held = Sorted.from_json(line.body)
+        self._remember(held, line.at)
+        return held
+
+    def _tell_incident(self, sorted_: Sorted) -> None:
+        """The incident's own line for what joined it; a key makes it one, however often this is said."""
+        known = self._opened.get(sorted_.incident)
+        news = sorted_.outcome is Outcome.JOINS and bool(sorted_.responds)
+        news = news and known is not None and not sorted_.handles <= self._handles(known[0])
+        body = {**sorted_.to_json(), "news": news}
+        self._ledger.append(sorted_.incident, Kind.FINDING, f"finding:{sorted_.delivery}"[:500], body)
+
+    def _handles(self, opened: Sorted) -> frozenset[str]:
+        """What an incident is known by: its findings, and the actor as far as they have been identified."""
+        if not opened.responds or len(self._opened) > _ACTORS_READ:
+            return opened.handles
+        actors = self._ledger.lines(opened.incident, Kind.ACTOR)
+        return opened.handles | (handles_of(Actor.from_json(actors[-1].body), opened.account) if actors else frozenset())
+
+    def _is_open(self, incident: str) -> bool:
+        reports = self._ledger.lines(incident, Kind.REPORT)
+        return not reports or self._clock() - reports[-1].at < STAYS_OPEN
+
+
+def _older(delivered: Finding, current: Finding, opened: Sorted) -> bool:
+    return delivered.updated_at < max(current.updated_at, opened.updated_at)
+
+
+def _version(finding: Finding) -> str:
+    """Six hex digits for one version of a finding, so that an incident's id keeps its form."""
+    return hashlib.sha256(f"{incident_id(finding)}:{finding.updated_at.isoformat()}".encode()).hexdigest()[:6]
+
+
+def counts(sorted_: Sequence[Sorted]) -> str:
+    """How many of each outcome, for a log line."""
+    return ", ".join(f"{sum(one.outcome is outcome for one in sorted_)} {outcome}" for outcome in Outcome)

@@ -1,0 +1,337 @@
+"""Many findings, one incident: what becomes of each delivery, once, and only on AWS's own word."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pyotp
+import pytest
+from arriving import EVENT_ID, HUB_ID, asff, asff_of_guardduty, called, imported, record
+from findings import INSTANCE_TYPE, KEY_RESOURCE, as_api, envelope, finding
+from sorting import ACCOUNTS, Desk
+
+from gateway.sorter import ONLY_TOLD
+from incident.actor import Actor, Credential, Link
+from incident.finding import incident_id, parse_finding
+from incident.joining import Outcome
+from incident.ledger import INTAKE, Kind
+from incident.policy import ApprovedChange, Policy, Responder
+from tasks.roster import Roster
+from tasks.suppressions import NotSuppressed, Suppressions
+
+
+@pytest.fixture
+def people(ledger, tmp_path):
+    """The desk at which exceptions are written; `code()` is alice's next."""
+    now = [datetime.now(UTC)]
+    roster = Roster(tmp_path / "roster", ledger, lambda: now[0])
+    secret = roster.enrol("alice").split("secret=")[1].split("&")[0]
+    policy = Policy(responders=(Responder(name="alice"),))
+    suppressions = Suppressions(ledger, roster, policy, lambda: now[0])
+
+    def code() -> str:
+        now[0] += timedelta(minutes=1)
+        return pyotp.TOTP(secret).at(now[0])
+
+    def add(*types: str, **more: Any):
+        until = more.pop("until", now[0] + timedelta(days=30))
+        said = {"accounts": (), "names": (), "below": 9.0, "person": "alice", "reason": "a scanner of ours", "code": code()}
+        return suppressions.add(types=types, until=until, **(said | more))
+
+    return SimpleNamespace(suppressions=suppressions, add=add, code=code, now=now)
+
+
+@pytest.fixture
+def desk(ledger, people):
+    return Desk(ledger, people.suppressions)
+
+
+def known(desk: Desk, *bodies: dict[str, Any]) -> list[dict[str, Any]]:
+    """GuardDuty knows these findings; as EventBridge carries them."""
+    for body in bodies:
+        desk.aws.findings[body["id"]] = as_api(body)
+    return [envelope(body) for body in bodies]
+
+
+def of(number: int, user: str = "mallory", key: str = "", **more: Any) -> dict[str, Any]:
+    """A finding about a user's key."""
+    named = {
+        "accessKeyId": key or f"AKIA{user.upper():X<16}",
+        "principalId": f"AIDA{user}",
+        "userName": user,
+        "userType": "IAMUser",
+    }
+    resource = KEY_RESOURCE | {"accessKeyDetails": named}
+    return finding(id=f"{number:032x}", resource=resource, **more)
+
+
+def test_findings_about_one_actor_are_one_incident(desk, ledger):
+    sorted_ = desk.sort(*known(desk, of(1), of(2), of(3, key="AKIAANOTHEROFMALLORY"), of(4, "bob")))
+    first = sorted_[0].incident
+    assert [(one.outcome, one.incident == first) for one in sorted_] == [
+        (Outcome.OPENS, True),
+        (Outcome.JOINS, True),
+        (Outcome.JOINS, True),
+        (Outcome.OPENS, False),
+    ]
+    joined = ledger.lines(first, Kind.FINDING)
+    assert [line.body["news"] for line in joined] == [False, True], "only a key that is not known yet is news"
+
+
+def test_the_same_instance_joins_and_the_same_role_alone_does_not(desk):
+    def session(number: int, name: str) -> dict[str, Any]:
+        named = {
+            "accessKeyId": f"ASIA{number:016d}",
+            "principalId": f"AROAROLE:{name}",
+            "userName": "app",
+            "userType": "AssumedRole",
+        }
+        return finding(id=f"{number:032x}", resource=KEY_RESOURCE | {"accessKeyDetails": named})
+
+    instance = finding(INSTANCE_TYPE, id="f" * 32)
+    sorted_ = desk.sort(*known(desk, instance, session(1, "i-0123456789abcdef0"), session(2, "somebody"), session(3, "else")))
+    assert [one.outcome for one in sorted_] == [Outcome.OPENS, Outcome.JOINS, Outcome.OPENS, Outcome.OPENS]
+
+
+def test_a_key_that_the_actor_was_found_to_hold_joins_too(desk, ledger):
+    (first,) = desk.sort(*known(desk, of(1)))
+    credential = Credential("AKIAPLANTEDXXXXXXXXX", "planted", "user", Link.PROVED, "made", "", ACCOUNTS[0])
+    ledger.append(first.incident, Kind.ACTOR, "actor:1", Actor(credentials={credential.access_key: credential}).to_json())
+    (second,) = desk.sort(*known(desk, of(2, "planted", key="AKIAPLANTEDXXXXXXXXX")))
+    assert (second.outcome, second.incident) == (Outcome.JOINS, first.incident)
+
+
+def test_an_incident_that_was_reported_a_day_ago_is_not_joined_any_more(desk, ledger):
+    (first,) = desk.sort(*known(desk, of(1)))
+    ledger.append(first.incident, Kind.REPORT, "report:1", {})
+    assert desk.sort(*known(desk, of(2)))[0].outcome is Outcome.JOINS
+    desk.ahead = timedelta(hours=25)
+    assert desk.sort(*known(desk, of(3)))[0].outcome is Outcome.OPENS
+
+
+def test_versions_are_kept_and_an_older_one_drives_nothing(desk, ledger):
+    newer = of(1, updatedAt="2026-03-02T00:00:00Z", severity=8)
+    (first,) = desk.sort(*known(desk, newer))
+    older = of(1, "bob", updatedAt="2026-03-01T00:00:00Z", severity=2)
+    (second,) = desk.sort(envelope(older))
+    assert (second.outcome, second.incident, second.severity) == (Outcome.VERSION, first.incident, 8)
+    assert "older" in second.why
+    assert "user:111122223333:bob" not in second.handles, "what counts is what GuardDuty says now"
+    assert len(ledger.lines(INTAKE, Kind.DELIVERY)) == 2
+
+
+def test_an_altered_delivery_is_sorted_by_what_guardduty_says(desk):
+    (_, bob) = desk.sort(*known(desk, of(1), of(2, "bob")))
+    altered = of(2, updatedAt="2026-03-03T00:00:00Z")
+    (third,) = desk.sort(envelope(altered))
+    assert (third.outcome, third.incident) == (Outcome.VERSION, bob.incident)
+
+
+def test_a_finding_whose_first_version_started_nothing_can_still_start_a_response(desk, ledger):
+    (first,) = desk.sort(*known(desk, of(1, sample=True)))
+    assert first.responds is False
+    (second,) = desk.sort(*known(desk, of(1, updatedAt="2026-03-02T00:00:00Z")))
+    assert (second.outcome, second.responds) == (Outcome.OPENS, True)
+    assert second.incident != first.incident
+
+
+def test_what_no_service_knows_is_told_a_few_times_and_then_together(desk):
+    sorted_ = desk.sort(*(envelope(of(number, user=f"u{number}", accountId=f"{number:012d}")) for number in range(30)))
+    assert len([one for one in sorted_ if one.outcome is Outcome.OPENS]) == ONLY_TOLD
+    assert not any(one.responds for one in sorted_)
+    assert len(sorted_) == 30
+    assert not desk.aws.asked, "an account that is not ours is not even asked about"
+
+
+def test_forged_findings_keep_no_true_one_from_its_incident(desk):
+    desk.sort(*(envelope(of(number)) for number in range(20)))
+    (true,) = desk.sort(*known(desk, of(99)))
+    assert (true.outcome, true.responds) == (Outcome.OPENS, True)
+
+
+def test_while_guardduty_does_not_answer_the_delivery_waits_and_then_opens_all_the_same(desk):
+    desk.aws.failing = "5xx:InternalError"
+    assert desk.sort(*known(desk, of(1))) == []
+    desk.ahead = timedelta(minutes=1)
+    assert desk.sort() == []
+    desk.ahead = timedelta(minutes=3)
+    (opened,) = desk.sort()
+    assert (opened.outcome, opened.responds) == (Outcome.OPENS, None)
+
+
+def test_a_restart_and_another_gateway_decide_nothing_twice(desk, ledger):
+    sorted_ = desk.sort(*known(desk, of(1), of(2)))
+    other = desk.new_sorter()
+    assert other.sort() == []
+    desk.deliver(known(desk, of(3))[0])
+    assert [one.incident for one in other.sort()] == [sorted_[0].incident]
+    assert desk.sorter.sort() == []
+    assert len(ledger.lines(INTAKE, Kind.SORTED)) == 3
+
+
+def test_death_between_the_verdict_and_the_incidents_line_loses_no_finding(desk, ledger, monkeypatch):
+    (first,) = desk.sort(*known(desk, of(1)))
+    desk.deliver(known(desk, of(2, key="AKIAANOTHEROFMALLORY"))[0])
+    with monkeypatch.context() as patched:
+
+        def dies(sorted_):
+            raise KeyboardInterrupt
+
+        patched.setattr(desk.sorter, "_tell_incident", dies)
+        with pytest.raises(KeyboardInterrupt):
+            desk.sorter.sort()
+    assert ledger.lines(first.incident, Kind.FINDING) == []
+    desk.new_sorter().sort()
+    assert [line.body["news"] for line in ledger.lines(first.incident, Kind.FINDING)] == [True]
+
+
+# ---- Security Hub and CloudTrail ------------------------------------------------------------------------------------
+
+
+def test_a_guardduty_finding_through_security_hub_is_guarddutys(desk):
+    other = asff_of_guardduty(ProductFields={"aws/guardduty/service/count": "4"})
+    sorted_ = desk.sort(*known(desk, finding()), imported(asff_of_guardduty()), imported(other))
+    incident = incident_id(parse_finding(finding()))
+    assert [(one.outcome, one.incident) for one in sorted_] == [(Outcome.OPENS, incident), (Outcome.VERSION, incident)]
+    assert "securityhub" not in str(desk.aws.asked)
+
+
+@pytest.mark.parametrize(
+    ("more", "responds", "words"),
+    [
+        ({}, True, "what somebody did"),
+        ({"Types": ["Software and Configuration Checks/AWS Security Best Practices"]}, False, "a state"),
+        ({"ProductArn": "arn:aws:securityhub:eu-west-1:111122223333:product/111122223333/default"}, False, "not AWS's own"),
+        ({"Resources": [{"Type": "AwsAccount", "Id": "AWS::::Account:111122223333"}]}, False, "names no resource"),
+        ({"Sample": True}, False, "sample"),
+    ],
+)
+def test_a_security_hub_finding_is_read_back_and_triaged(desk, more, responds, words):
+    desk.aws.hub[HUB_ID] = asff(**more)
+    (one,) = desk.sort(imported(asff()))
+    assert (one.outcome, one.responds) == (Outcome.OPENS, responds)
+    assert words in one.why
+
+
+@pytest.mark.parametrize(
+    "more", [{"RecordState": "ARCHIVED"}, {"Workflow": {"Status": "SUPPRESSED"}}, {"Workflow": {"Status": "RESOLVED"}}]
+)
+def test_what_was_closed_in_security_hub_is_suppressed(desk, more):
+    desk.aws.hub[HUB_ID] = asff(**more)
+    assert desk.sort(imported(asff()))[0].outcome is Outcome.SUPPRESSED
+
+
+def test_several_findings_in_one_event_are_each_sorted(desk):
+    ids = [f"{HUB_ID}{number}" for number in range(3)]
+    desk.aws.hub |= {id_: asff(id_) for id_ in ids}
+    sorted_ = desk.sort(imported(*(asff(id_) for id_ in ids)))
+    assert [one.outcome for one in sorted_] == [Outcome.OPENS, Outcome.JOINS, Outcome.JOINS], "all are about one group"
+
+
+def test_an_opened_group_starts_a_response_when_cloudtrail_shows_the_record(desk):
+    assert desk.sort(called(record())) == []
+    desk.ahead = timedelta(minutes=5)
+    desk.aws.records[EVENT_ID] = record()
+    (one,) = desk.sort()
+    assert (one.outcome, one.responds) == (Outcome.OPENS, True)
+    assert "key:AKIAMALLORYEXAMPLE" in one.handles
+
+
+def test_a_record_that_cloudtrail_never_shows_starts_nothing(desk):
+    desk.deliver(called(record()))
+    desk.ahead = timedelta(minutes=16)
+    (one,) = desk.sort()
+    assert one.responds is False
+    assert "CloudTrail does not know" in one.why
+
+
+_OURS = {"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/CountermandResponder/countermand-inc-1"}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"cidr": "10.0.0.0/8"}, "opens nothing"),
+        ({"errorCode": "Client.UnauthorizedOperation"}, "changed nothing"),
+        ({"eventName": "DescribeSecurityGroups", "readOnly": True}, "opens nothing"),
+        ({"userIdentity": record()["userIdentity"] | _OURS}, "Countermand itself"),
+    ],
+)
+def test_a_change_that_opens_nothing_or_is_our_own_is_noted_only(desk, more, words):
+    desk.aws.records[EVENT_ID] = record(**more)
+    (one,) = desk.sort(called(record()))
+    assert one.outcome is Outcome.NOTED
+    assert words in one.why
+
+
+def test_an_approved_change_is_noted_with_its_ticket(ledger, people):
+    change = {
+        "ticket": "CHG-1",
+        "principals": ["arn:aws:iam::111122223333:user/mallory"],
+        "resources": ["sg-*"],
+        "from": "2026-03-01T00:00:00Z",
+        "until": "2026-03-02T00:00:00Z",
+    }
+    desk = Desk(ledger, people.suppressions, Policy(approved_changes=(ApprovedChange.model_validate(change),)))
+    desk.aws.records[EVENT_ID] = record()
+    (one,) = desk.sort(called(record()))
+    assert (one.outcome, "CHG-1" in one.why) == (Outcome.NOTED, True)
+
+
+# ---- exceptions -----------------------------------------------------------------------------------------------------
+
+
+def test_an_exception_suppresses_with_who_and_why_until_it_ends(desk, people):
+    made = people.add("UnauthorizedAccess:IAMUser/*", names=("mallory",))
+    mallory, bob = desk.sort(*known(desk, of(1), of(2, "bob")))
+    assert (mallory.outcome, bob.outcome) == (Outcome.SUPPRESSED, Outcome.OPENS)
+    assert made.id in mallory.why
+    assert "alice: a scanner of ours" in mallory.why
+    people.now[0] += timedelta(days=31)
+    assert desk.sort(*known(desk, of(3)))[0].outcome is Outcome.OPENS
+
+
+def test_an_exception_counts_by_what_guardduty_says_and_not_the_delivery(desk, people):
+    people.add("UnauthorizedAccess:IAMUser/*", names=("bob",))
+    known(desk, of(1))
+    (one,) = desk.sort(envelope(of(1, "bob")))
+    assert one.outcome is Outcome.OPENS
+
+
+def test_an_exception_that_is_removed_holds_no_more(desk, people):
+    made = people.add("UnauthorizedAccess:IAMUser/*")
+    people.suppressions.remove(made.id, person="alice", reason="the scanner is gone", code=people.code())
+    assert people.suppressions.standing() == []
+    assert desk.sort(*known(desk, of(1)))[0].outcome is Outcome.OPENS
+
+
+@pytest.mark.parametrize(
+    ("types", "more", "words"),
+    [
+        (("*",), {}, "fits every finding"),
+        (("**",), {}, "fits every finding"),
+        ((), {}, "types"),
+        (("A:B/C",), {"reason": ""}, "reason"),
+        (("A:B/C",), {"until": datetime.now(UTC) + timedelta(days=400)}, "more than a year"),
+        (("A:B/C",), {"until": datetime.now(UTC) - timedelta(days=1)}, "ends before"),
+        (("A:B/C",), {"person": "mallory"}, "not among the responders"),
+        (("A:B/C",), {"code": "000000"}, "wrong"),
+    ],
+)
+def test_an_exception_is_narrow_ends_and_has_a_proved_author(people, types, more, words):
+    with pytest.raises(NotSuppressed, match=words):
+        people.add(*types, **more)
+    assert people.suppressions.standing() == []
+
+
+def test_root_and_what_is_critical_are_never_suppressed(desk, people):
+    people.add("Policy:IAMUser/*", "UnauthorizedAccess:IAMUser/*", below=9.0)
+    root = finding("Policy:IAMUser/RootCredentialUsage", id="a" * 32, severity=2)
+    sorted_ = desk.sort(*known(desk, root, of(2, "bob", severity=9.5)))
+    assert {one.outcome for one in sorted_} == {Outcome.OPENS}
+
+
+def test_a_finding_that_is_archived_in_guardduty_is_suppressed(desk):
+    assert desk.sort(*known(desk, of(1, service={"archived": True})))[0].outcome is Outcome.SUPPRESSED
