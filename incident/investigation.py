@@ -13,6 +13,7 @@ from incident.network.opposites import advised_call
 from incident.network.registry import recognize
 from incident.plan import Unplanned
 from incident.record import Record, in_order
+from incident.resources.recognized import advice_for, named
 from incident.settings import Entry, Fold, PriorValue, Reversal, SettingKey, reversals
 
 
@@ -161,11 +162,14 @@ def _fold_in(fold: Fold, record: Record) -> str:
 def _not_understood(record: Record, problem: str) -> Unplanned:
     known = recognize(record)
     advised = advised_call(record)
-    advice = known.advice if known else "Read the record and decide by hand whether it must be taken back."
+    thing, by_hand = advice_for(record) if known is None else ("", "")
+    advice = known.advice if known else by_hand or "Read the record and decide by hand whether it must be taken back."
+    what = known.what if known else thing
+    of = f" of {name}" if (name := named(record)) else ""
     return Unplanned(
         status="not-understood",
-        what=f"{record.operation} in {record.region} at {record.time:%Y-%m-%d %H:%M:%S} UTC",
-        why=f"{known.what}; {problem}" if known else problem,
+        what=f"{record.operation}{of} in {record.region} at {record.time:%Y-%m-%d %H:%M:%S} UTC",
+        why=f"{what}; {problem}" if what else problem,
         advice=f"By hand: {advised}." if advised else advice,
         records=(record.event_id,),
         authors=(record.identity.label,),

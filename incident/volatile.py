@@ -13,7 +13,9 @@ from urllib.parse import quote
 from incident.actor import Actor, Link
 from incident.family import Read
 from incident.network.function import FUNCTION
+from incident.resources.bucket import BUCKET, CONTENT
 from incident.resources.compute import INSTANCE
+from incident.resources.function_part import LAYER
 from incident.resources.identity import GLOBAL, USER
 from incident.resources.role import ROLE
 from incident.settings import Reversal, SettingKey
@@ -27,6 +29,12 @@ class Of(StrEnum):
     USER = "users"
     ROLE = "roles"
     NETWORK = "flow-logs"
+    BUCKET = "buckets"
+    LAYER = "layers"
+
+
+WITH_CODE = (Of.FUNCTION, Of.LAYER)
+"""What has code, which is fetched from where AWS's answer says."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -84,6 +92,8 @@ def facts(subject: Subject) -> tuple[Fact, ...]:
         Of.USER: _of_user,
         Of.ROLE: _of_role,
         Of.NETWORK: _of_networks,
+        Of.BUCKET: _of_bucket,
+        Of.LAYER: _of_layer,
     }
     return told[subject.of](subject)
 
@@ -130,6 +140,23 @@ def _of_function(one: Subject) -> tuple[Fact, ...]:
     )
 
 
+def _of_layer(one: Subject) -> tuple[Fact, ...]:
+    """A version as the end of its ARN names it; its content is fetched from where the answer says."""
+    name, _, version = one.name.removeprefix("layer:").rpartition(":")
+    read = Read("lambda", "GetLayerVersion", {"LayerName": name, "VersionNumber": int(version)})
+    return (Fact(f"{one.folder}/layer.json", f"layer {name}, version {version}", (read,)),)
+
+
+def _of_bucket(one: Subject) -> tuple[Fact, ...]:
+    """Every version and delete marker with its size, time and ETag, and who is on the access list. The objects are not copied."""
+    named = {"Bucket": one.name}
+    inventory = Read("s3", "ListObjectVersions", named)
+    return (
+        Fact(f"{one.folder}/inventory.json", f"what bucket {one.name} holds", (inventory,)),
+        Fact(f"{one.folder}/acl.json", f"access list of bucket {one.name}", (Read("s3", "GetBucketAcl", named),)),
+    )
+
+
 def _of_user(one: Subject) -> tuple[Fact, ...]:
     """See https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed.html for what last-used tells."""
     named = {"UserName": one.name}
@@ -166,14 +193,17 @@ def code_item(function: Subject) -> str:
 
 
 def subjects(instances: Iterable[SettingKey], reversals: Iterable[Reversal], actor: Actor) -> tuple[Subject, ...]:
-    """Of what facts are kept: instances that would go, functions that the actor wrote, whom they acted as or made, and the flow
-    logs of every region where they wrote.
+    """Of what facts are kept: instances that would go, functions that the actor wrote, buckets and layers that they made, whom
+    they acted as or made, and the flow logs of every region where they wrote.
     """
     written = [reversal.key for reversal in reversals]
     found = {Subject(Of.INSTANCE, key.account, key.region, key.resource) for key in instances}
     found |= {_function(key) for key in written if key.kind.split("-")[0] == FUNCTION}
     found |= {Subject(Of.USER, key.account, GLOBAL, key.resource) for key in written if key.kind == USER}
     found |= {Subject(Of.ROLE, key.account, GLOBAL, key.resource) for key in written if key.kind == ROLE}
+    made = [reversal.key for reversal in reversals if reversal.target is None]
+    found |= {Subject(Of.BUCKET, key.account, key.region, key.resource) for key in made if key.kind == BUCKET}
+    found |= {Subject(Of.LAYER, key.account, key.region, key.resource) for key in made if key.kind == LAYER}
     found |= {Subject(Of.NETWORK, key.account, key.region) for key in written if key.region not in ("", GLOBAL)}
     return tuple(sorted(found | set(_acted_as(actor))))
 
@@ -198,7 +228,7 @@ def _acted_as(actor: Actor) -> Iterable[Subject]:
 
 def items_of(subject: Subject) -> tuple[str, ...]:
     """The names of the items that are kept of a subject, if they can be."""
-    code = (code_item(subject),) if subject.of is Of.FUNCTION else ()
+    code = (code_item(subject),) if subject.of in WITH_CODE else ()
     return (*(fact.item for fact in facts(subject)), *code)
 
 
@@ -206,4 +236,8 @@ def rests_on(key: SettingKey) -> tuple[str, ...]:
     """The items on which the deletion of a resource rests: all that can be kept of it."""
     if key.kind == INSTANCE:
         return items_of(Subject(Of.INSTANCE, key.account, key.region, key.resource))
+    if key.kind in (BUCKET, CONTENT):
+        return items_of(Subject(Of.BUCKET, key.account, key.region, key.resource))
+    if key.kind == LAYER:
+        return items_of(Subject(Of.LAYER, key.account, key.region, key.resource))
     return items_of(_function(key)) if key.kind == FUNCTION else ()

@@ -15,12 +15,15 @@ import httpx
 import jmespath
 
 from incident.family import Read, Scope
-from incident.volatile import Fact, Of, Subject, code_item, facts, items_of
+from incident.volatile import WITH_CODE, Fact, Subject, code_item, facts, items_of
 from tasks.aws import Aws, AwsError
 from tasks.evidence import EvidenceStore
 
 MOST_CODE_BYTES = 300 * 2**20
 """A function's code has at most 250 MB, unpacked."""
+
+MOST_PAGES = 200
+"""Of one answer: 200,000 versions of a bucket. An actor can put more there than a machine can hold."""
 
 _WITHHELD = "left out: whoever has this link has the code while it is valid"
 
@@ -45,8 +48,8 @@ class Collector:
             self._collect(incident, subject, fact)
 
     def _collect(self, incident: str, subject: Subject, fact: Fact) -> None:
-        of_function = subject.of is Of.FUNCTION
-        wanted = items_of(subject) if of_function else (fact.item,)
+        has_code = subject.of in WITH_CODE
+        wanted = items_of(subject) if has_code else (fact.item,)
         if all(self._evidence.has(incident, name) for name in wanted):
             return
         scope = Scope(subject.account, subject.region)
@@ -56,7 +59,7 @@ class Collector:
             for name in wanted:
                 self._evidence.note_gap(incident, name, str(error), fact.about)
             return
-        if of_function:
+        if has_code:
             self._keep_code(incident, subject, told["answers"][0])
         self._evidence.keep_first_json(incident, fact.item, told, fact.about)
 
@@ -95,8 +98,12 @@ class Collector:
         return last, self._answers(scope, last)
 
     def _answers(self, scope: Scope, read: Read) -> list[dict[str, Any]]:
-        pages = self._aws.read_all(scope, read)
-        return [{name: value for name, value in page.items() if name != "ResponseMetadata"} for page in pages]
+        answers: list[dict[str, Any]] = []
+        for page in self._aws.read_all(scope, read):
+            if len(answers) == MOST_PAGES:
+                raise AwsError(read.operation, "TooLong", f"the answer has more than {MOST_PAGES} pages: take it by hand")
+            answers.append({name: value for name, value in page.items() if name != "ResponseMetadata"})
+        return answers
 
     def _asker(self, account: str) -> str:
         if account not in self._askers:
@@ -108,8 +115,8 @@ class Collector:
 
     def _keep_code(self, incident: str, function: Subject, answer: dict[str, Any]) -> None:
         """Keep a function's code, and take the link to it out of the answer: it carries the right to read it."""
-        code, item = answer.get("Code", {}), code_item(function)
-        link, about = code.pop("Location", ""), f"code of function {function.name}"
+        code, item = answer.get("Code") or answer.get("Content") or {}, code_item(function)
+        link, about = code.pop("Location", ""), f"code of {function.of.removesuffix('s')} {function.name}"
         code["Location"] = _WITHHELD
         if self._evidence.has(incident, item):
             return
@@ -159,7 +166,7 @@ def _without_link(error: Exception) -> str:
 def _as_configured(content: bytes, answer: dict[str, Any]) -> str:
     """What the configuration says of the code, where it does not match."""
     try:
-        told = base64.b64decode(answer.get("Configuration", {}).get("CodeSha256", ""))
+        told = base64.b64decode((answer.get("Configuration") or answer.get("Content") or {}).get("CodeSha256", ""))
     except (binascii.Error, ValueError):
         told = b""
     return "" if told == hashlib.sha256(content).digest() else "; its hash is not the CodeSha256 of the configuration"

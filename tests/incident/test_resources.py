@@ -16,6 +16,7 @@ from incident.guards import refusals
 from incident.plan import Phase
 from incident.planner import ordered
 from incident.policy import Policy
+from incident.resources.recognized import advice_for, named
 from incident.settings import UNKNOWN, Entry, Fold, Observed, SettingKey, Unknown, Value, canonical
 
 SCOPE = Scope(ACCOUNT, REGION)
@@ -487,3 +488,23 @@ def test_no_step_touches_a_role_that_breaks_glass(kind: str):
     policy = Policy(break_glass=(f"arn:aws:iam::{ACCOUNT}:role/glass",))
     touched = step(iam(kind, "glass", "" if kind == "role" else "some"), expects="{}")
     assert [refusal.rule for refusal in refusals(plan(touched), policy)] == ["break_glass"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "response", "name", "how"),
+    [
+        ("ecs:CreateService", {"cluster": "jobs", "serviceName": "miner"}, {}, "miner", "DeleteService"),
+        ("sagemaker:CreateNotebookInstance", {"notebookInstanceName": "nb"}, {}, "nb", "Stop"),
+        ("lightsail:CreateInstances", {"instanceNames": ["a"], "bundleId": "nano"}, {}, "a", "DeleteInstance"),
+        ("sns:CreateTopic", {"name": "out"}, {"topicArn": "arn:aws:sns:us-east-1:111122223333:out"}, ":out", "Unsubscribe"),
+    ],
+)
+def test_what_no_family_undoes_is_listed_by_name_with_what_to_do(
+    operation: str, request_: dict[str, Any], response: dict[str, Any], name: str, how: str
+):
+    service, event = operation.split(":")
+    one = record(event, service=service, request=request_, response=response)
+    assert named(one).endswith(name)
+    thing, advice = advice_for(one)
+    assert thing
+    assert how in advice

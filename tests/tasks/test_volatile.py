@@ -290,3 +290,30 @@ def test_a_deletion_rests_on_every_fact_less_the_gaps_which_people_are_told():
     assert told.status == "no-evidence"
     assert "screenshot.json" in told.what
     assert told.why == "UnauthorizedOperation"
+
+
+def test_a_buckets_inventory_is_kept_before_its_deletion(aws, collector, store):
+    s3 = boto_client(aws.url, "s3", REGION, aws.bootstrap())
+    s3.create_bucket(Bucket="theirs")
+    s3.put_bucket_versioning(Bucket="theirs", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="theirs", Key="loot", Body=b"1")
+    s3.delete_object(Bucket="theirs", Key="loot")
+    key = SettingKey(ACCOUNT, REGION, "bucket", "theirs")
+    collector.collect(INCIDENT, Subject(Of.BUCKET, ACCOUNT, REGION, "theirs"))
+    (told,) = store.load_json(INCIDENT, "buckets/us-east-1/theirs/inventory.json")["answers"]
+    assert (told["Versions"][0]["Key"], len(told["DeleteMarkers"])) == ("loot", 1)
+    assert told["Versions"][0]["ETag"].strip('"') == hashlib.md5(b"1").hexdigest()
+    assert (
+        {name for name in rests_on(key) if store.has(INCIDENT, name)}
+        == set(rests_on(key))
+        == set(rests_on(key._replace(kind="bucket-content")))
+    )
+
+
+def test_a_layers_link_is_withheld_and_its_content_noted(aws, collector, store):
+    client = boto_client(aws.url, "lambda", REGION, aws.bootstrap())
+    client.publish_layer_version(LayerName="hook", Content={"ZipFile": packed()})
+    collector.collect(INCIDENT, Subject(Of.LAYER, ACCOUNT, REGION, "layer:hook:1"))
+    (told,) = store.load_json(INCIDENT, "layers/us-east-1/layer%3Ahook%3A1/layer.json")["answers"]
+    assert told["Content"]["Location"].startswith("left out")
+    assert list(store.gaps(INCIDENT)) == ["layers/us-east-1/layer%3Ahook%3A1/code.zip"]
