@@ -153,3 +153,17 @@ def test_root_credentials_start_the_response_and_call_a_person(desk, ledger):
     desk.aws.findings = [ROOT]
     assert desk.run(incident) == RESPOND
     assert "A person must act now" in desk.posted["must-act"]
+
+
+def test_a_finding_that_names_our_own_role_starts_nothing_and_calls_a_person(desk, ledger):
+    named = {
+        "AccessKeyId": "ASIAOURS",
+        "PrincipalId": "AROAX:countermand",
+        "UserName": "CountermandResponder",
+        "UserType": "AssumedRole",
+    }
+    ours = ROOT | {"Id": "f-ours", "Type": "UnauthorizedAccess:IAMUser/TorIPCaller", "Resource": {"AccessKeyDetails": named}}
+    incident = ingest(json.dumps(ours).encode(), {"door": "webhook"}, ledger).incident
+    desk.aws.findings = [ours]
+    assert desk.run(incident) == NOTIFY
+    assert "a person must act" in opened(ledger, incident)["reason"]
