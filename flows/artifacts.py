@@ -37,6 +37,8 @@ async def show_plan(incident: str, name: str, look: int, plan: Plan) -> None:
         for item in plan.unplanned
     ]
     body = [f"# {markdown(plan.title)}", f"{markdown(summary_of(plan))}. Digest `{plan.digest}`.", "\n".join(rows)]
+    if plan.cut_off:
+        body.append("## Who else is cut off\n\n" + "\n".join(f"- {markdown(line)}" for line in plan.cut_off))
     if left:
         body.append("## Left to people\n\n" + "\n".join(left))
     await acreate_markdown_artifact(key=_key(incident, name, look), markdown="\n\n".join(body), description=plan.title)

@@ -7,9 +7,10 @@ import hashlib
 from prefect import flow
 
 from flows.case import Case, once
+from flows.holding import undoers, with_undoers
 from flows.inquiry import Inquiry
 from flows.seeds import seeded_by_all
-from incident import messages
+from incident import holding, messages
 from incident.actor import Actor
 from incident.attribution import Question, followed, minted, questions, suspects
 from incident.family import Scope
@@ -51,6 +52,7 @@ async def _closed(case: Case, look: int, inquiry: Inquiry) -> Actor:
     finding, said = case.finding, case.amendments(look)
     others = await in_thread(_joined, case, look)
     first = await seeded_by_all([finding, *others], inquiry)
+    first = await _with_undoers(first, case, look, inquiry)
     since = min(one.first_seen for one in (finding, *others))
     actor = said.applied_to(await _with_origin(first, finding, inquiry))
     while True:
@@ -77,6 +79,16 @@ def _joined(case: Case, look: int) -> list[Finding]:
         case.hands.evidence.keep_first_json(case.incident, f"findings/{kept}.json", answer.raw, about)
         believed.append(answer.finding)
     return believed
+
+
+async def _with_undoers(actor: Actor, case: Case, look: int, inquiry: Inquiry) -> Actor:
+    """Whoever undid our containment is a suspect, until a responder says that they are or are not the actor."""
+    steps = undoers(case, look)
+    if not steps:
+        return actor
+    own = {await in_thread(case.hands.aws.own_principal, account) for account in {one.step.account for one in steps}}
+    records = await inquiry.ask(holding.questions(steps, case.hands.config.aws.home_region))
+    return with_undoers(case, look, actor, records, frozenset(own))
 
 
 async def _with_origin(actor: Actor, finding: Finding, inquiry: Inquiry) -> Actor:

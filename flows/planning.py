@@ -7,7 +7,9 @@ from dataclasses import replace
 from prefect import flow
 
 from flows.case import Case, once
+from flows.paging import management_account, page_people
 from flows.scope import investigation
+from flows.sharing import who_is_cut_off
 from incident.collection import Kept, at_stake, beyond_snapshots, not_kept, resting_on_evidence, snapshot_steps
 from incident.containment import containment, settings_to_read
 from incident.family import Scope
@@ -56,14 +58,17 @@ async def plan_containment(incident: str, look: int = 1) -> str:
     freed = to_be_released(case, look)
     instances = suspects(await outstanding(case, look, await in_thread(investigation, case, look)), case.finding)
     isolating, left = isolation(instances, await look_around([one.key for one in instances]), freed)
+    stopping = [step for step in steps if step.key not in freed]
     plan = Plan(
         incident=incident,
         title="Contain the actor",
         look=look,
         because=_because(case, look),
-        steps=(*(step for step in steps if step.key not in freed), *isolating),
-        unplanned=case.amendments(look).left((*unplanned, *left)),
+        steps=(*stopping, *isolating),
+        cut_off=await who_is_cut_off(case, stopping, actor, now),
+        unplanned=case.amendments(look).left((*unplanned, *left, *await management_account(case, actor))),
     )
+    await page_people(case, plan.unplanned)
     return await keep_guarded(case, CONTAIN, look, plan)
 
 

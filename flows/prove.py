@@ -7,6 +7,7 @@ from typing import Any
 from prefect import flow
 
 from flows.case import Case, once
+from flows.holding import works_still
 from flows.planning import outstanding, set_by_containment, to_be_released
 from flows.scope import investigation
 from incident import messages
@@ -39,15 +40,17 @@ async def prove(incident: str, look: int = 1) -> str:
     keys = await read_settings(settings_to_read(actor, case.hands.clock()))
     freed = to_be_released(case, look)
     active = still_open(actor, keys, case.hands.clock(), freed, said.by_hand)
+    working = works_still(case, look)
     instances = suspects(reversals, case.finding)
     connected = still_connected(instances, await look_around([one.key for one in instances]), freed)
     unread = [str(key) for key, value in {**live, **keys}.items() if isinstance(value, Unread)]
     unknown = gaps(case.hands.ledger.lines(incident))
     body: dict[str, Any] = {
         "restored": not differences and not unread,
-        "contained": not active and not connected,
+        "contained": not active and not connected and not working,
         "differences": differences,
         "active_credentials": active,
+        "working_credentials": working,
         "connected_instances": connected,
         "unread": unread,
         "unknown_regions": unknown,
@@ -55,7 +58,7 @@ async def prove(incident: str, look: int = 1) -> str:
         "not_understood": not_understood,
         "kept": list(found.kept),
         "chosen": list(said.in_words),
-        "complete": not any((differences, unread, active, connected, unknown, not_understood)),
+        "complete": not any((differences, unread, active, working, connected, unknown, not_understood)),
     }
     case.hands.ledger.append(incident, Kind.PROOF, f"proof:{look}", body)
     line = _in_words(body)
@@ -69,7 +72,8 @@ def _in_words(body: dict[str, Any]) -> str:
         return f"Proved: {checked} read again, all as they must be; every credential of the actor is stopped"
     open_points = {
         "setting that differs": body["differences"],
-        "credential that still works": body["active_credentials"],
+        "credential that is not stopped": body["active_credentials"],
+        "credential that worked after it was stopped": body["working_credentials"],
         "instance that is not isolated": body["connected_instances"],
         "setting that could not be read": body["unread"],
         "unknown region": body["unknown_regions"],

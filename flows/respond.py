@@ -18,6 +18,16 @@ from flows.artifacts import plan_address, show_plan
 from flows.case import Case
 from flows.detect import RESPOND, detect
 from flows.facts import keep_facts
+from flows.holding import (
+    AFTER,
+    BEFORE_RESTORATION,
+    hold_after_containment,
+    hold_at_a_look,
+    hold_before_restoration,
+    hold_before_the_proof,
+    is_lost,
+    was_undone,
+)
 from flows.identify import identify
 from flows.planning import CONTAIN, RESTORE, plan_containment, plan_evidence, plan_restoration
 from flows.prove import prove
@@ -36,8 +46,12 @@ from tasks.work import post, read_settings
 LATE_LOOKS = 2
 """How often CloudTrail is looked at again for late events before what still arrives is left to a person."""
 
+UNDONE_LOOKS = 3
+"""How often a new plan is made because somebody undid containment; after that the proof says what does not stand."""
+
 _CARRIED_OUT_BY = {CONTAIN: "contain", RESTORE: "recover", RELEASE: "release"}
 _FIRST, _LATE, _AMENDED = "first", "late events", "a responder added to the case"
+_UNDONE = "containment was undone"
 _MOVED, _RAN_OUT = "what an approved plan would change has moved", "an approval ran out before its plan was carried out"
 
 PLANNED_AGAIN = 3
@@ -56,7 +70,7 @@ async def respond(incident: str) -> str:
         return await write_report(incident)
     look = 1
     case.begin_look(look, _FIRST)
-    while await _another(case, look, await _one_look(case, look)):
+    while await _another(case, look, await _one_look(case, look)) or await _undone_at_the_end(case, look):
         look += 1
     await _phase(prove, case, look)
     return await write_report(incident, look)
@@ -75,22 +89,51 @@ async def _another(case: Case, look: int, more: bool) -> bool:
         words = "Another finding about the same actor or instance joined; the records are looked at again and a new plan is made."
         await post(case.incident, f"look-{look + 1}", *messages.progress(words))
         return True
+    if any(is_lost(case, look, moment) for moment in (AFTER, BEFORE_RESTORATION)) and await _undone(case, look):
+        return True
     if more and case.looks().count(_LATE) < LATE_LOOKS:
         await _late_events(case, look + 1)
         return True
     return False
 
 
+async def _undone_at_the_end(case: Case, look: int) -> bool:
+    """Whether containment, read once more before the proof, makes another look: whoever undid it is a suspect then."""
+    await _phase(hold_before_the_proof, case, look)
+    return was_undone(case, look) and await _undone(case, look)
+
+
+def _must_be_planned_again(case: Case, look: int, moment: str) -> bool:
+    """Whether the actor is not contained, and people can be asked about a new plan that does it: first that, then the rest."""
+    return is_lost(case, look, moment) and _may_be_planned_again(case)
+
+
+def _may_be_planned_again(case: Case) -> bool:
+    return case.looks().count(_UNDONE) < UNDONE_LOOKS
+
+
+async def _undone(case: Case, look: int) -> bool:
+    """Begin a look because containment was undone, unless there were too many."""
+    if not _may_be_planned_again(case):
+        told = f"Containment was undone {UNDONE_LOOKS + 1} times. A person must act now: somebody with rights works against us"
+        await post(case.incident, f"must-act-undone-{look}", *messages.progress(told))
+        return False
+    case.begin_look(look + 1, _UNDONE)
+    await post(case.incident, f"look-{look + 1}", *messages.progress("Containment was undone: the records are looked at again"))
+    return True
+
+
 async def _one_look(case: Case, look: int) -> bool:
     """Look at the records, plan, ask and act; whether events that arrive later are worth waiting for."""
     late = case.looks()[look - 1] == _LATE
-    for phase in (identify, scope, keep_facts, plan_evidence, begin_evidence, plan_containment, contain_at_once):
+    for phase in (identify, scope, keep_facts, plan_evidence, begin_evidence, hold_at_a_look, plan_containment, contain_at_once):
         await _phase(phase, case, look)
     contains = await _agreed(case, CONTAIN, "addition" if late else "contain", look)
     if contains:
         await _phase(contain, case, look)
         await _ask_for_the_rest(case, CONTAIN, look)
-    if _overtaken(case, look):
+    await _phase(hold_after_containment, case, look)
+    if _overtaken(case, look) or _must_be_planned_again(case, look, AFTER):
         return False
     # The actor is stopped before anything waits for snapshots, which may take hours; what rests on them waits.
     await _phase(keep_evidence, case, look)
@@ -98,6 +141,9 @@ async def _one_look(case: Case, look: int) -> bool:
         return False
     await _phase(plan_restoration, case, look)
     if not await _agreed(case, RESTORE, "addition" if late else "restore", look):
+        return False
+    await _phase(hold_before_restoration, case, look)
+    if _must_be_planned_again(case, look, BEFORE_RESTORATION):
         return False
     for phase in (eradicate, recover):
         await _phase(phase, case, look)

@@ -85,10 +85,11 @@ class SlackDecisions:
         if asked is None or plan is None:
             return Described("This question is not known any more.")
         final = [f"• cannot be taken back: {slack(step.title)}" for step in plan.steps if step.irreversible]
+        others = [f"• also cut off: {slack(line)}" for line in plan.cut_off]
         unknown = [f"• {slack(item.what)}: {slack(item.why)}" for item in plan.unplanned]
         steps = [f"• {slack(step.title)}" for step in plan.steps if not step.irreversible]
         more = [f"… {len(steps) - 8} more"] if len(steps) > 8 else []
-        facts = [f"*{slack(plan.title)}*: {slack(summary_of(plan))}", *final[:8], *unknown[:8], *steps[:8], *more]
+        facts = [f"*{slack(plan.title)}*: {slack(summary_of(plan))}", *final[:8], *others[:8], *unknown[:8], *steps[:8], *more]
         named = tuple((step.id, step.title) for step in plan.steps if step.id not in asked.begun)
         return Described("\n".join(facts), named, self._needs_code(plan, asked))
 

@@ -25,6 +25,8 @@ Live = Mapping[SettingKey, Observed | Unread | None]
 DENY_POLICY = "CountermandRevokeOlderSessions"
 KINDS = (ACCESS_KEY, ROLE_POLICY, USER_POLICY)
 """The kinds of settings that containment brings to a value, and a release back."""
+BEYOND_US = "beyond-us"
+"""The status of what no call of ours stops: a person is paged, and nothing is said to be contained."""
 
 
 def deny_older_sessions(now: datetime) -> str:
@@ -42,27 +44,35 @@ def wanted_settings(actor: Actor, now: datetime) -> dict[SettingKey, tuple[Value
     """The settings that stop every proved credential of the actor, and the credential that each one stops."""
     wanted: dict[SettingKey, tuple[Value, Credential]] = {}
     for credential in actor.proved:
-        if credential.kind in ("root", "service") or not credential.owner:
+        key = stopped_by(credential)
+        if key is None:
             continue
-        if credential.kind == "user":
-            wanted[access_key(credential.account, credential.access_key, credential.owner)] = ("Inactive", credential)
+        if key.kind == ACCESS_KEY:
+            wanted[key] = ("Inactive", credential)
             continue
-        kind = ROLE_POLICY if credential.kind == "role" else USER_POLICY
-        holder = credential.owner.rsplit("/", 1)[-1]
-        key = SettingKey(credential.account, GLOBAL, kind, holder, DENY_POLICY)
         held = wanted.get(key)
         if held is None or held[1].issued < credential.issued:
             wanted[key] = (deny_older_sessions(now), credential)
     return wanted
 
 
+def stopped_by(credential: Credential) -> SettingKey | None:
+    """The setting that stops a credential: a key's status, or a deny on whose session it is; `None` where nothing of ours does."""
+    if credential.kind in ("root", "service") or not credential.owner:
+        return None
+    if credential.kind == "user":
+        return access_key(credential.account, credential.access_key, credential.owner)
+    kind = ROLE_POLICY if credential.kind == "role" else USER_POLICY
+    return SettingKey(credential.account, GLOBAL, kind, credential.owner.rsplit("/", 1)[-1], DENY_POLICY)
+
+
 def settings_to_read(actor: Actor, now: datetime) -> list[SettingKey]:
     """What must be read to plan containment and to prove it: the settings that stop the actor, and whether their holders exist."""
     wanted = wanted_settings(actor, now)
-    return [*wanted, *dict.fromkeys(holder for key in wanted if (holder := _holder(key)))]
+    return [*wanted, *dict.fromkeys(holder for key in wanted if (holder := holder_of(key)))]
 
 
-def _holder(key: SettingKey) -> SettingKey | None:
+def holder_of(key: SettingKey) -> SettingKey | None:
     """The user or role that a deny is put on. Their sessions end with them."""
     kinds = {ROLE_POLICY: ROLE, USER_POLICY: USER}
     return key._replace(kind=kinds[key.kind], name="") if key.kind in kinds else None
@@ -70,7 +80,7 @@ def _holder(key: SettingKey) -> SettingKey | None:
 
 def _is_gone(key: SettingKey, live: Live) -> bool:
     """Whether a read showed that whom a deny would be put on is not there any more."""
-    holder = _holder(key)
+    holder = holder_of(key)
     return holder is not None and live.get(holder, _NOT_READ) is None
 
 
@@ -118,11 +128,11 @@ def _contained(key: SettingKey, value: Value, credential: Credential, found: Obs
 
 def _already_denied(live: Value, credential: Credential) -> bool:
     """Whether a deny that stands was written after the credential was handed out, so that a newer one adds nothing."""
-    denied = _denied_before(live)
+    denied = denied_before(live)
     return denied is not None and credential.issued != "" and datetime.fromisoformat(credential.issued) < denied
 
 
-def _denied_before(live: Value) -> datetime | None:
+def denied_before(live: Value) -> datetime | None:
     """Before which moment tokens are denied; `None` for anything but our deny as a whole.
 
     An actor may have put a policy of this name there, with our words and another meaning.
@@ -168,8 +178,19 @@ def _beyond_us(credential: Credential) -> Unplanned:
         advice = "Page the account's owner: they must sign in, change the root password, and delete the root access keys."
     else:
         why, advice = "no record of its use shows whose it is", "Find its owner and deactivate it by hand."
+    return Unplanned(status=BEYOND_US, what=f"stop {credential.access_key} in account {credential.account}", why=why, advice=advice)
+
+
+def from_the_management_account(account: str) -> Unplanned:
+    """What a response cannot do where the actor stands in an organization's management account.
+
+    See https://docs.aws.amazon.com/organizations/latest/userguide/orgs_best-practices_mgmt-acct.html
+    """
     return Unplanned(
-        status="beyond-us", what=f"stop {credential.access_key} in account {credential.account}", why=why, advice=advice
+        status=BEYOND_US,
+        what=f"close the organization's management account {account}, in which the actor has credentials",
+        why="no service control policy binds it, and from it every member account can be entered",
+        advice="Page the organization's owner: look at AWSControlTower and OrganizationAccountAccessRole in every member account.",
     )
 
 
@@ -199,6 +220,6 @@ def _is_stopped(key: SettingKey, found: Observed | Unread | None, credential: Cr
         return False
     if key.kind == ACCESS_KEY:
         return found is None or found.value == "Inactive"
-    denied = _denied_before(found.value) if found else None
+    denied = denied_before(found.value) if found else None
     handed_out = datetime.fromisoformat(credential.issued) if credential.issued else actor.since
     return denied is not None and (handed_out is None or handed_out < denied)

@@ -118,6 +118,9 @@ def question(plan: Plan, asked: Asked, ui_url: str) -> tuple[str, Blocks]:
     ]
     if asked.begun:
         blocks.append(section(f"*Begun already, as the policy allows:* {counted(len(asked.begun), 'step')} of containment"))
+    if plan.cut_off:
+        others = [f"• {slack(line)}" for line in plan.cut_off[:8]] + [f"… {len(plan.cut_off) - 8} more"][: len(plan.cut_off) > 8]
+        blocks.append(section(("*Who else is cut off*\n" + "\n".join(others))[:_SECTION_LIMIT]))
     if plan.unplanned:
         left = [f"• `{item.id}` {slack(item.what)}: {slack(item.why)}" for item in plan.unplanned[:6]]
         blocks.append(section(("*Not known, or left to people*\n" + "\n".join(left))[:_SECTION_LIMIT]))
@@ -160,6 +163,8 @@ def approval_form(plan: Plan, asked: Asked, problem: str = "", whole_plan: str =
         parts.append(
             "**Cannot be taken back**\n\n" + _bullets(f"{step.title}: {step.irreversible}" for step in final[:_SHOWN_STEPS])
         )
+    if plan.cut_off:
+        parts.append("**Who else is cut off**\n\n" + _bullets(plan.cut_off[:_SHOWN_STEPS]))
     if plan.unplanned:
         parts.append("**Not known, or left to people**\n\n" + "\n".join(_left(item) for item in plan.unplanned[:_SHOWN_STEPS]))
     if plan.doubts:

@@ -167,6 +167,7 @@ class Plan(_Frozen):
     because: str = ""
     steps: tuple[Step, ...]
     unplanned: tuple[Unplanned, ...] = ()
+    cut_off: tuple[str, ...] = Field(default=(), description="who else can no longer work once it has run")
     kept: tuple[str, ...] = Field(default=(), description="other people's work on the same settings, left as it is")
     doubts: tuple[str, ...] = Field(default=(), description="changes that could be the owner's or the actor's")
     chosen: tuple[str, ...] = Field(default=(), description="what responders chose or took care of themselves")

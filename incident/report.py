@@ -44,8 +44,9 @@ class Moment:
 class Report:
     """Everything that the page shows. Durations are `None` until both their ends are in the ledger.
 
-    `ours` is what we made for the containment: nobody else need wonder where it comes from. `costs` is what `incident.costs` tells,
-    empty where it was not asked.
+    `ours` is what we made for the containment: nobody else need wonder where it comes from. `undone` are the steps of containment
+    that somebody took back while we worked, with who, and how it ended. `cut_off` is who else a deny of older sessions hit.
+    `costs` is what `incident.costs` tells, empty where it was not asked.
     """
 
     incident: str
@@ -69,6 +70,8 @@ class Report:
     when: Timeline = field(default_factory=Timeline)
     ours: tuple[str, ...] = ()
     costs: dict[str, Any] = field(default_factory=dict[str, Any])
+    undone: tuple[dict[str, Any], ...] = ()
+    cut_off: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -112,6 +115,8 @@ def report(lines: Sequence[Line]) -> Report:
         who=actor_graph(lines),
         when=timeline(lines),
         costs=dict(costs.body) if costs else {},
+        cut_off=tuple(dict.fromkeys(line for plan in plans for line in plan.cut_off)),
+        undone=tuple(item for line in lines if _is_held(line) for item in line.body["undone"]),
         ours=tuple(_made_by_us(line) for line in outcomes if line.body["phase"] == "contain" and line.body.get("new_id")),
     )
 
@@ -139,6 +144,11 @@ def _done(line: Line, plans: Sequence[Plan]) -> Done:
         before=brief(step.expects) if step and step.expects is not None else "absent",
         after=brief(step.leaves) if step and step.leaves is not None else "absent",
     )
+
+
+def _is_held(line: Line) -> bool:
+    """Whether a line says how containment stood when it was read again."""
+    return line.kind == Kind.NOTE and line.key.startswith("held:")
 
 
 def _made_by_us(line: Line) -> str:
@@ -203,5 +213,7 @@ def _in_words(line: Line) -> str:
             return f"{body['person']} amended the case: {body['kind']}"
         case Kind.OUTCOME:
             return f"{body['title']}: {body['result']}"
+        case Kind.NOTE if _is_held(line):
+            return str(body["said"])
         case _:
             return ""

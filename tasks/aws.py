@@ -183,6 +183,15 @@ class Aws:
         """
         return self.accounts() or (self._own_account(),)
 
+    def management_account(self) -> str:
+        """The account that manages the organization.
+
+        Raises:
+            AwsError: there is no organization (`AWSOrganizationsNotInUseException`), or it was not said.
+        """
+        told = self.call(self._own_account(), self.config.home_region, "organizations", "DescribeOrganization", {})["Organization"]
+        return str(told.get("MasterAccountId", ""))
+
     def act_for(self, incident: str) -> None:
         """Let the sessions that are opened from here on carry an incident's name, so that CloudTrail shows for what we called."""
         with self._lock:

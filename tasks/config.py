@@ -72,6 +72,7 @@ class AwsConfig(BaseModel):
         home_region: where global services are asked.
         endpoint_url: another address for every service; only for the practice range.
         delivery_lag_seconds: how long CloudTrail may take to show an event (AWS: usually within 15 minutes).
+        spread_seconds: how long a change in IAM may take to be true everywhere (AWS: seconds); containment is read again after it.
         call_deadline_seconds: how long a change may take to show in a read before the step is reported as not confirmed.
         dependency_deadline_seconds: how long a step is tried again while AWS says that something still depends on the resource.
         snapshot_deadline_seconds: how long to wait for snapshots to complete.
@@ -89,6 +90,7 @@ class AwsConfig(BaseModel):
     home_region: str = "us-east-1"
     endpoint_url: str | None = None
     delivery_lag_seconds: float = Field(default=900, ge=0)
+    spread_seconds: float = Field(default=15, ge=0, le=600)
     call_deadline_seconds: float = Field(default=300, gt=0)
     dependency_deadline_seconds: float = Field(default=300, ge=0)
     snapshot_deadline_seconds: float = Field(default=6 * 3600, gt=0)

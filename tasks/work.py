@@ -24,6 +24,7 @@ from incident.ledger import Kind
 from incident.plan import Plan, Step
 from incident.planner import Unread
 from incident.record import Record
+from incident.resources.identity import GLOBAL
 from incident.resources.spot import ORDERS
 from incident.settings import Observed, Reversal, SettingKey, canonical
 from incident.volatile import Subject
@@ -206,6 +207,24 @@ def _tags(place: Scope, names: list[str]) -> dict[Tagged, Mapping[str, str] | Un
     return {one: held[one.resource] for one in asked}
 
 
+@task(name="last use of role", persist_result=False)
+async def last_use_of(account: str, role: str) -> str:
+    """When and where IAM says that a role was last used, in words; empty where it does not say.
+
+    See https://docs.aws.amazon.com/IAM/latest/APIReference/API_RoleLastUsed.html
+    """
+    return await in_thread(_last_use, account, role)
+
+
+def _last_use(account: str, role: str) -> str:
+    try:
+        found = hands().aws.call(account, GLOBAL, "iam", "GetRole", {"RoleName": role})["Role"].get("RoleLastUsed", {})
+    except AwsError:
+        return ""
+    when = found.get("LastUsedDate")
+    return f"{when:%Y-%m-%d %H:%M} UTC in {found.get('Region', 'an unknown region')}" if when else ""
+
+
 @task(name="keep facts", task_run_name="keep facts of {subject.name}", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
 async def keep_facts_of(incident: str, subject: Subject) -> None:
     """Keep what dies with a resource, or note what could not be kept.
@@ -229,6 +248,12 @@ async def take_in_evidence(incident: str) -> dict[str, str]:
 async def apply_step(plan: Plan, step: Step) -> Outcome:
     """Run one step through the executor; the run's log says what takes long."""
     return await in_thread(hands().executor.apply, plan, step, get_run_logger().info)
+
+
+@task(name="apply step again", task_run_name="again: {step.title}", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
+async def apply_step_again(plan: Plan, step: Step, name: str) -> Outcome:
+    """Run a step that somebody undid once more, under a name of its own."""
+    return await in_thread(hands().executor.again(name).apply, plan, step)
 
 
 @task(name="begin step", task_run_name="begin: {step.title}", retries=2, retry_delay_seconds=[1, 5], persist_result=False)

@@ -62,6 +62,7 @@ def practice_config(scenario: Scenario, folder: Path, aws: Range, slack: FakeSla
         accounts=scenario.account_ids,
         endpoint_url=aws.url,
         delivery_lag_seconds=scenario.delivery_lag + _LAG_MARGIN_SECONDS,
+        spread_seconds=1,
         call_deadline_seconds=60,
         snapshot_deadline_seconds=600,
         costs=False,

@@ -17,7 +17,15 @@ from drill.verdict import Verdict
 from incident.report import Report
 
 _SHOWN_DIFFERENCES = 20
-_OPEN = ("differences", "active_credentials", "connected_instances", "unread", "unknown_regions", "not_understood")
+_OPEN = (
+    "differences",
+    "active_credentials",
+    "working_credentials",
+    "connected_instances",
+    "unread",
+    "unknown_regions",
+    "not_understood",
+)
 _GOOD = ("done", "already right")
 
 

@@ -34,6 +34,11 @@ def test_the_accounts_are_those_that_the_configuration_names(as_responder):
     assert as_responder(accounts=(OWN, OTHER)).accounts() == (OWN, OTHER)
 
 
+def test_without_an_organization_nobody_manages_one(as_responder):
+    with pytest.raises(AwsError, match="AWSOrganizationsNotInUseException"):
+        as_responder(accounts=(OTHER,)).management_account()
+
+
 def test_an_organizations_accounts_come_after_our_own(aws, as_responder):
     owner = boto_client(aws.url, "organizations", "us-east-1", aws.bootstrap())
     owner.create_organization(FeatureSet="ALL")
@@ -41,6 +46,7 @@ def test_an_organizations_accounts_come_after_our_own(aws, as_responder):
     responder = as_responder(accounts=(OWN,), organization=True)
     assert responder.accounts() == (OWN, made)
     assert as_responder(organization=True).accounts() == (OWN, made)
+    assert responder.management_account() == OWN
 
 
 def test_an_organization_that_cannot_be_listed_is_an_error_and_not_an_empty_list(as_responder):
