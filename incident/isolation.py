@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from incident.families import family_for_kind
 from incident.family import Read, Scope, Unrestorable
 from incident.finding import Finding
+from incident.network.classic_balancer import CLASSIC_ELB
+from incident.network.classic_balancer import MEMBER as BALANCED
 from incident.network.instance import ATTRIBUTE as INSTANCE_ATTRIBUTE
 from incident.network.kinds import filtered, listing
 from incident.network.network_interface import ATTRIBUTE as INTERFACE_ATTRIBUTE
 from incident.network.security_group import GROUP as SECURITY_GROUP
 from incident.network.security_group import QUARANTINE_TAG
 from incident.network.target_group import TARGET
-from incident.network.values import structures, tags, text
+from incident.network.values import identifiers, structures, tags, text
 from incident.plan import Phase, PlannedCall, Step, Unplanned, step_id
 from incident.planner import Unread
 from incident.record import JsonObject
@@ -165,6 +167,7 @@ def reads(instance: SettingKey) -> list[Read]:
         filtered("DescribeIamInstanceProfileAssociations", "instance-id", instance.resource),
         Read("autoscaling", "DescribeAutoScalingInstances", {"InstanceIds": [instance.resource]}),
         Read("elbv2", "DescribeTargetGroups"),
+        CLASSIC_ELB.read("DescribeLoadBalancers"),
     ]
 
 
@@ -190,12 +193,13 @@ def surroundings(instance: SettingKey, answers: Answers, unread: Iterable[str] =
         return None
     scope = Scope(instance.account, instance.region)
     seen = [observed for read, answer in answers for observed in _observed(scope, read, answer)]
+    names = {instance.resource, *_addresses(answers)}
     return Surroundings(
         state=text(described[0]["State"]["Name"]),
         spot=text(described[0].get("InstanceLifecycle")) == "spot",
         interfaces=tuple(_interfaces(answers)),
         networks={text(vpc.get("VpcId")): _network(vpc, answers, scope.account) for vpc in _listed(answers, "Vpcs")},
-        settings={observed.key: observed for observed in seen if _concerns(observed.key, instance.resource)},
+        settings={observed.key: observed for observed in seen if _concerns(observed.key, names)},
         unread=tuple(unread),
     )
 
@@ -208,6 +212,7 @@ _KINDS_SHOWN = {
     "DescribeAutoScalingInstances": MEMBER,
     "DescribeAutoScalingGroups": SCALING_ATTRIBUTE,
     "DescribeTargetHealth": TARGET,
+    "DescribeLoadBalancers": BALANCED,
 }
 
 
@@ -216,8 +221,18 @@ def _observed(scope: Scope, read: Read, answer: JsonObject) -> Iterable[Observed
     return family_for_kind(kind).observe(scope, read, answer) if kind else ()
 
 
-def _concerns(key: SettingKey, instance: str) -> bool:
-    return key.kind != TARGET or key.name.partition(" ")[0] == instance
+def _concerns(key: SettingKey, names: Collection[str]) -> bool:
+    """Whether a setting is the instance's: a target is it by its id, or by an address of one of its interfaces."""
+    return key.kind not in (TARGET, BALANCED) or key.name.partition(" ")[0] in names
+
+
+def _addresses(answers: Answers) -> Iterator[str]:
+    """Every address of the instance's interfaces in its network; target groups of the same network may name them."""
+    for one in _listed(answers, "NetworkInterfaces"):
+        yield from filter(
+            None, (text(one.get("PrivateIpAddress")), *identifiers(one.get("PrivateIpAddresses"), "PrivateIpAddress"))
+        )
+        yield from filter(None, identifiers(one.get("Ipv6Addresses"), "Ipv6Address"))
 
 
 def _listed(answers: Answers, member: str) -> Iterator[JsonObject]:
@@ -290,6 +305,9 @@ def _isolated(suspect: Suspect, found: Surroundings) -> Iterator[_Outcome]:
         where = target.key.resource.partition(":targetgroup/")[2].partition("/")[0]
         title = f"Deregister {_named(suspect)} from target group {where}: what it serves there goes to the group's other targets"
         yield from _step(suspect, target, None, title)
+    for member in found.of_kind(BALANCED):
+        title = f"Deregister {_named(suspect)} from classic load balancer {member.key.resource}: the others behind it serve instead"
+        yield from _step(suspect, member, None, title)
     for profile in found.of_kind(ASSOCIATION):
         title = f"Take instance profile {profile.value['Arn']} from {_named(suspect)}: what runs on it gets no new credentials"
         yield from _step(suspect, profile, None, title)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from incident.family import Family
 from incident.network.address import ADDRESSES
 from incident.network.block_public_access import BLOCK_PUBLIC_ACCESS
+from incident.network.classic_balancer import CLASSIC_BALANCERS
 from incident.network.database import DATABASES
 from incident.network.dhcp_options import DHCP_OPTIONS
 from incident.network.dns_record import DNS_RECORDS
@@ -62,6 +63,7 @@ FAMILIES: tuple[Family, ...] = (
     BLOCK_PUBLIC_ACCESS,
     LOAD_BALANCERS,
     TARGET_GROUPS,
+    CLASSIC_BALANCERS,
     DATABASES,
     FIREWALLS,
     FUNCTIONS,

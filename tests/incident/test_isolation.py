@@ -69,6 +69,7 @@ def answers(**more: Any) -> Answers:
         "DescribeIamInstanceProfileAssociations": {"IamInstanceProfileAssociations": []},
         "DescribeAutoScalingInstances": {"AutoScalingInstances": []},
         "DescribeTargetGroups": {"TargetGroups": []},
+        "DescribeLoadBalancers": {"LoadBalancerDescriptions": []},
         "DescribeVpcs": {"Vpcs": [{"VpcId": "vpc-1"}]},
         "DescribeSecurityGroups": {"SecurityGroups": [group("sg-1", "web", "", ingress=ALL_OUT)]},
     } | more

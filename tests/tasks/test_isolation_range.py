@@ -78,6 +78,26 @@ estate:
     with: {Name: shop, Protocol: HTTP, Port: 80, VpcId: $vpc, TargetType: instance}
     save: {shop: "TargetGroups[0].TargetGroupArn"}
   - {as: owner, call: elbv2.register_targets, with: {TargetGroupArn: $shop, Targets: [{Id: $web}, {Id: $other}]}}
+  - as: owner
+    call: ec2.describe_instances
+    with: {InstanceIds: [$web]}
+    save: {address: "Reservations[0].Instances[0].PrivateIpAddress"}
+  - as: owner
+    call: elbv2.create_target_group
+    with: {Name: direct, Protocol: HTTP, Port: 80, VpcId: $vpc, TargetType: ip}
+    save: {direct: "TargetGroups[0].TargetGroupArn"}
+  - as: owner
+    call: elbv2.register_targets
+    with: {TargetGroupArn: $direct, Targets: [{Id: $address, Port: 8080}, {Id: 10.0.1.200, Port: 8080}]}
+  - as: owner
+    call: elb.create_load_balancer
+    with:
+      LoadBalancerName: old
+      Listeners: [{Protocol: http, LoadBalancerPort: 80, InstancePort: 80}]
+      AvailabilityZones: [us-east-1a]
+  - as: owner
+    call: elb.register_instances_with_load_balancer
+    with: {LoadBalancerName: old, Instances: [{InstanceId: $web}, {InstanceId: $other}]}
 attack:
   - {as: owner, call: ec2.create_tags, with: {Resources: [$sg], Tags: [{Key: team, Value: shop}]}, legitimate: true}
 finding: {type: "CryptoCurrency:EC2/BitcoinTool.B!DNS", principal: mallory, instance: $web, region: us-east-1, severity: 8}
@@ -104,6 +124,12 @@ def _key(world: World, name: str) -> SettingKey:
     return SettingKey(world.aws.account, REGION, INSTANCE, world.stage.happened.names[name])
 
 
+def _behind_classic(world: World) -> list[str]:
+    classic = boto_client(world.aws.url, "elb", REGION, bootstrap_keys(world.aws.account))
+    (balancer,) = classic.describe_load_balancers()["LoadBalancerDescriptions"]
+    return [one["InstanceId"] for one in balancer["Instances"]]
+
+
 def _groups(world: World, instance: str) -> list[set[str]]:
     filters = [{"Name": "attachment.instance-id", "Values": [instance]}]
     shown = _ec2(world).describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
@@ -117,7 +143,9 @@ def test_the_steps_stand_in_order_and_name_what_others_lose(infected: World):
         "Keep volume",
         "Lower the smallest size of Auto Scaling group web from 2 to 1",
         "on standby in Auto Scaling group web, whose capacity goes from 2 to 1",
+        "from target group direct",
         "from target group shop",
+        "from classic load balancer old",
         "Take instance profile",
         "Make our quarantine group countermand-quarantine-open",
         "Let everything into",
@@ -144,6 +172,9 @@ def test_the_instance_is_cut_off_and_kept_and_its_neighbour_works_on(infected: W
     elb = boto_client(infected.aws.url, "elbv2", REGION, bootstrap_keys(infected.aws.account))
     targets = elb.describe_target_health(TargetGroupArn=infected.stage.happened.names["shop"])["TargetHealthDescriptions"]
     assert [one["Target"]["Id"] for one in targets] == [other]
+    by_address = elb.describe_target_health(TargetGroupArn=infected.stage.happened.names["direct"])["TargetHealthDescriptions"]
+    assert [one["Target"]["Id"] for one in by_address] == ["10.0.1.200"]
+    assert _behind_classic(infected) == [other]
     scaling = boto_client(infected.aws.url, "autoscaling", REGION, bootstrap_keys(infected.aws.account))
     (group,) = scaling.describe_auto_scaling_groups()["AutoScalingGroups"]
     assert (group["MinSize"], group["DesiredCapacity"]) == (1, 1)
@@ -249,4 +280,5 @@ def test_a_release_puts_back_all_that_isolation_changed_and_takes_our_groups_awa
         assert (judged.differences, judged.leftovers) == ([], [])
         names = {one["GroupName"] for one in _ec2(world).describe_security_groups()["SecurityGroups"]}
         assert not any(name.startswith("countermand-") for name in names)
+        assert set(_behind_classic(world)) == {_key(world, name).resource for name in ("web", "other")}
         assert _groups(world, _key(world, "web").resource) == [{"web"}]
