@@ -8,7 +8,7 @@ from flows.acting import carried_out
 from flows.case import Case, once
 from flows.planning import CONTAIN, keep_guarded
 from incident.plan import Plan, Step
-from incident.release import released
+from incident.release import released, to_read
 from tasks.executor import GOOD, renamed_ids, with_new_ids
 from tasks.work import read_settings
 
@@ -21,7 +21,7 @@ async def plan_release(incident: str, look: int = 1) -> str:
     """The way back for each containment step that a responder wants released."""
     case = Case(incident)
     steps = [step for step in _carried_out_steps(case, look) if case.amendments(look).releases(step.id)]
-    live = await read_settings([step.key for step in steps])
+    live = await read_settings(to_read(steps))
     back, left = released(steps, live)
     plan = Plan(
         incident=incident,

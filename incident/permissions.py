@@ -29,7 +29,11 @@ class Acting(StrEnum):
 
 
 READS: dict[str, tuple[str, ...]] = {
-    "which accounts and regions there are": ("ec2:DescribeRegions", "organizations:ListAccounts"),
+    "which accounts and regions there are": (
+        "ec2:DescribeRegions",
+        "organizations:DescribeOrganization",
+        "organizations:ListAccounts",
+    ),
     "who we are, so that no plan cuts us off": ("sts:GetCallerIdentity",),
     "the other accounts": ("sts:AssumeRole", "sts:SetSourceIdentity"),
     "the finding, read back": ("guardduty:GetFindings", "guardduty:ListDetectors"),
@@ -44,6 +48,7 @@ READS: dict[str, tuple[str, ...]] = {
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeVpcs",
+        "elasticloadbalancing:DescribeLoadBalancers",
         "elasticloadbalancing:DescribeTargetGroups",
         "elasticloadbalancing:DescribeTargetHealth",
     ),

@@ -8,6 +8,7 @@ from incident.families import family_for_kind
 from incident.family import Unrestorable
 from incident.plan import Phase, PlannedCall, Step, Unplanned, step_id
 from incident.planner import Unread, brief
+from incident.resources.compute import INSTANCE
 from incident.resources.identity import ACCESS_KEY
 from incident.settings import Observed, SettingKey, Value, same
 
@@ -24,12 +25,27 @@ def released(contained: Iterable[Step], live: Live) -> tuple[list[Step], list[Un
     steps: list[Step] = []
     unplanned: list[Unplanned] = []
     for step in reversed(_one_each(contained)):
-        outcome = _undone(step, live.get(step.key, Unread("it was not read")))
+        outcome = _undone(step, live.get(step.key, Unread("it was not read"))) if _is_there(step, live) else None
         if isinstance(outcome, Step):
             steps.append(outcome)
         elif isinstance(outcome, Unplanned):
             unplanned.append(outcome)
     return steps, unplanned
+
+
+def to_read(contained: Iterable[Step]) -> list[SettingKey]:
+    """What must be read to plan a release: each setting, and each instance that was isolated."""
+    steps = list(contained)
+    return list(dict.fromkeys([*(step.key for step in steps), *(_instance(step) for step in steps if step.concerns)]))
+
+
+def _instance(step: Step) -> SettingKey:
+    return step.key._replace(kind=INSTANCE, resource=step.concerns, name="")
+
+
+def _is_there(step: Step, live: Live) -> bool:
+    """Whether the instance that a step isolated is still there; nothing is put back for one that is gone."""
+    return not step.concerns or live.get(_instance(step), Unread("it was not read")) is not None
 
 
 def _one_each(contained: Iterable[Step]) -> list[Step]:
@@ -45,8 +61,8 @@ def _undone(step: Step, found: Observed | Unread | None) -> Step | Unplanned | N
     if isinstance(found, Unread):
         return _left(step, "unread", f"its live value could not be read: {found.reason}", None)
     value = found.value if found else None
-    if found is None or same(value, step.expects):
-        # What is gone, with what it was a setting of, needs no way back.
+    if same(value, step.expects) or (found is None and step.leaves is not None):
+        # What is gone, with what it was a setting of, needs no way back; what containment itself took away does.
         return None
     if not same(value, step.leaves):
         return _left(step, "conflict", f"containment left it {_valued(step.leaves)}, and now it is {_valued(value)}", value)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from incident.family import Change, Read, Scope
+from incident.family import Acts, Change, Read, Scope
 from incident.network.kinds import Kind, family, seen
 from incident.network.service import Service
 from incident.network.values import identifiers, structures
@@ -40,4 +40,10 @@ CLASSIC_BALANCERS = family(
     observers={"DescribeLoadBalancers": _observe},
     inventory=(),
     absent_codes=("LoadBalancerNotFound", "AccessPointNotFound"),
+    acts={
+        MEMBER: Acts(
+            sets=("elasticloadbalancing:RegisterInstancesWithLoadBalancer",),
+            removes=("elasticloadbalancing:DeregisterInstancesFromLoadBalancer",),
+        )
+    },
 )

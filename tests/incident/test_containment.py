@@ -114,3 +114,10 @@ def test_a_suspected_credential_is_asked_about_in_words_that_can_be_typed():
     steps, (item,) = containment(suspected, {}, LATER)
     assert steps == []
     assert "credential ASIA1 theirs" in item.advice
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_containment_deletes_no_key_whoever_made_it(made):
+    (step,), _ = containment(actor("user", "mallory", made=made), {KEY: Observed(KEY, "Active")}, LATER)
+    assert (step.expects, step.leaves, step.reversible) == ("Active", "Inactive", True)
+    assert [call.operation for call in step.calls] == ["UpdateAccessKey"]

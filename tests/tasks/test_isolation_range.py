@@ -20,7 +20,7 @@ from incident.families import family_for_kind
 from incident.guards import refusals
 from incident.isolation import Suspect, isolation, still_connected
 from incident.plan import Plan
-from incident.release import released
+from incident.release import released, to_read
 from incident.resources.compute import INSTANCE
 from incident.settings import SettingKey
 from tasks.approvals import Approvals
@@ -267,7 +267,7 @@ def test_a_release_puts_back_all_that_isolation_changed_and_takes_our_groups_awa
         apply_all(world.executor(), world.plans)
         ledger, reader = Ledger.open(world.ledger_url, utc_now), client(aws)
         steps = [with_new_ids(step, renamed_ids(ledger, INCIDENT)) for step in world.plans[1].steps]
-        live = {step.key: observe(reader, family_for_kind(step.key.kind), step.key) for step in steps}
+        live = {key: observe(reader, family_for_kind(key.kind), key) for key in to_read(steps)}
         back, left = released(steps, live)
         assert left == []
         plan = Plan(incident=INCIDENT, title="release", steps=tuple(back))
@@ -280,5 +280,10 @@ def test_a_release_puts_back_all_that_isolation_changed_and_takes_our_groups_awa
         assert (judged.differences, judged.leftovers) == ([], [])
         names = {one["GroupName"] for one in _ec2(world).describe_security_groups()["SecurityGroups"]}
         assert not any(name.startswith("countermand-") for name in names)
+        elb = boto_client(world.aws.url, "elbv2", REGION, bootstrap_keys(world.aws.account))
+        shop = elb.describe_target_health(TargetGroupArn=world.stage.happened.names["shop"])["TargetHealthDescriptions"]
+        assert {one["Target"]["Id"] for one in shop} == {_key(world, name).resource for name in ("web", "other")}
+        associations = _ec2(world).describe_iam_instance_profile_associations()["IamInstanceProfileAssociations"]
+        assert [one["InstanceId"] for one in associations] == [_key(world, "web").resource]
         assert set(_behind_classic(world)) == {_key(world, name).resource for name in ("web", "other")}
         assert _groups(world, _key(world, "web").resource) == [{"web"}]
