@@ -19,6 +19,8 @@ INTERFACE = "network-interface"
 ATTRIBUTE = "network-interface-attribute"
 ADDRESS = "network-interface-address"
 ATTACHMENT = "network-interface-attachment"
+PUBLIC = "network-interface-public-address"
+"""An address that AWS lent to an interface, by the private one it stands for. Elastic IP addresses are settings of their own."""
 
 _PRIMARY, _SECONDARY = {"Primary": True}, {"Primary": False}
 
@@ -56,6 +58,13 @@ def _addresses(told: JsonObject) -> dict[str, dict[str, bool]]:
         for prefix in identifiers(told.get(f"Ipv{version}Prefixes"), f"Ipv{version}Prefix"):
             found[prefix] = _SECONDARY
     return found
+
+
+def _public_addresses(told: JsonObject) -> Iterator[tuple[str, str]]:
+    for one in structures(told.get("PrivateIpAddresses")):
+        association = mapping(one.get("Association"))
+        if text(association.get("PublicIp")) and not association.get("AllocationId"):
+            yield text(one.get("PrivateIpAddress")), text(association["PublicIp"])
 
 
 def _attachment(told: JsonObject) -> dict[str, Any]:
@@ -174,6 +183,8 @@ def _observe(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]
             yield from _under_its_instance(scope, read, name, value)
         for name, value in _addresses(interface).items():
             yield seen(scope, ADDRESS, resource, value, name)
+        for name, public in _public_addresses(interface):
+            yield seen(scope, PUBLIC, resource, {"PublicIp": public}, name)
         attachment = mapping(interface.get("Attachment"))
         if attachment.get("InstanceId") and text(attachment.get("Status")) != "detached":
             value = _attachment(attachment)
@@ -209,6 +220,11 @@ def _change_attribute(key: SettingKey, live: Observed | None, wanted: Value) -> 
     if key.resource.startswith("i-"):
         return call("ModifyInstanceAttribute", {"InstanceId": key.resource, key.name: value})
     return call("ModifyNetworkInterfaceAttribute", {"NetworkInterfaceId": key.resource, key.name: value})
+
+
+def _change_public_address(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
+    advice = "Give the interface an Elastic IP address, or stop and start its instance for another address."
+    return Unrestorable("AWS lends and takes this address as the instance starts and stops", advice)
 
 
 def _change_address(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
@@ -252,6 +268,7 @@ NETWORK_INTERFACES = family(
     _INTERFACES.as_kind(implies=_implied),
     Kind(ATTRIBUTE, 10, _read, _change_attribute, part_of=INTERFACE),
     Kind(ADDRESS, 49, _read, _change_address, part_of=INTERFACE),
+    Kind(PUBLIC, 49, _read, _change_public_address, part_of=INTERFACE),
     Kind(ATTACHMENT, 55, _read, _change_attachment),
     readers={
         "CreateNetworkInterface": _create,
