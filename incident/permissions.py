@@ -52,6 +52,7 @@ READS: dict[str, tuple[str, ...]] = {
         "elasticloadbalancing:DescribeTargetGroups",
         "elasticloadbalancing:DescribeTargetHealth",
     ),
+    "what the network carried": ("ec2:DescribeFlowLogs", "ec2:DescribeNetworkInterfaces", "logs:FilterLogEvents"),
     "what dies with an instance, function, user or role": (
         "ec2:DescribeFlowLogs",
         "ec2:DescribeInstanceTypes",

@@ -49,6 +49,19 @@ _PARAMETERS: Json = {
         "Description": "ARN of the KMS key with which the trail's files are encrypted, if any.",
         "AllowedPattern": f"({_KMS})?",
     },
+    "FlowLogBucket": {
+        "Type": "String",
+        "Default": "",
+        "Description": "The bucket to which flow logs are delivered, if any. Its policy, and the KMS key's, must let this role "
+        "read it too if it is in another account.",
+        "AllowedPattern": _BUCKET,
+    },
+    "FlowLogKey": {
+        "Type": "String",
+        "Default": "",
+        "Description": "ARN of the KMS key with which the flow logs' files are encrypted, if any.",
+        "AllowedPattern": f"({_KMS})?",
+    },
     "EventDataStore": {
         "Type": "String",
         "Default": "",
@@ -89,6 +102,8 @@ _CONDITIONS: Json = {
     **{f"May{name}": {"Fn::Equals": [{"Ref": name}, "yes"]} for name in ("Contain", "KeepEvidence", "Eradicate", "Recover")},
     "ReadsTrailFiles": _given("TrailBucket"),
     "ReadsEncryptedFiles": _both("ReadsTrailFiles", _given("TrailKey")),
+    "ReadsFlowLogs": _given("FlowLogBucket"),
+    "ReadsEncryptedFlowLogs": _both("ReadsFlowLogs", _given("FlowLogKey")),
     "KeepsInBucket": _given("EvidenceBucket"),
     "KeepsEncrypted": _both("KeepsInBucket", _given("EvidenceKey")),
     "CopiesSnapshots": _given("SnapshotKey"),
@@ -136,6 +151,11 @@ WHERE_SET: dict[str, list[Statement]] = {
         _allow(["s3:GetObject"], _bucket("TrailBucket", "/*")),
     ],
     "ReadsEncryptedFiles": [_allow(["kms:Decrypt"], {"Ref": "TrailKey"})],
+    "ReadsFlowLogs": [
+        _allow(["s3:ListBucket"], _bucket("FlowLogBucket")),
+        _allow(["s3:GetObject"], _bucket("FlowLogBucket", "/*")),
+    ],
+    "ReadsEncryptedFlowLogs": [_allow(["kms:Decrypt"], {"Ref": "FlowLogKey"})],
     "ReadsLake": [_allow(_LAKE, {"Ref": "EventDataStore"})],
 }
 """What is allowed where a parameter is given, by the condition that says so."""

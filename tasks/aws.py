@@ -45,7 +45,7 @@ DENIED = frozenset(
 _WAIT_OUT_SECONDS = 60
 _ASKED_AT_MOST = 8
 """With a fault on every third call, one read in seven thousand still fails."""
-_READ = re.compile(r"(BatchGet|Describe|Get|Head|List|Lookup|Search)[A-Z]")
+_READ = re.compile(r"(BatchGet|Describe|Filter|Get|Head|List|Lookup|Search)[A-Z]")
 _HARMLESS_TWICE = frozenset({"AssumeRole", "PutObject"})
 """What may be done again though it may have been done: a session more, or a version more of the same evidence."""
 _SESSION_SECONDS = 45 * 60

@@ -133,6 +133,34 @@ class EvidenceStoreConfig(BaseModel):
         return self
 
 
+class FlowLogsConfig(BaseModel):
+    """How flow logs are read.
+
+    Attributes:
+        account: whose credentials read the buckets, such as those of a log archive; empty means the flow log's own account.
+        workgroup, database, table: where Athena finds them (`deployments/aws/flow-logs-athena.yaml`); without a workgroup Athena is
+            not asked.
+        athena_account, athena_region: where that is; empty means our own account, and the home region.
+        wait_seconds: how long one of Athena's queries may take.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    account: str = Field(default="", pattern=r"^(\d{12})?$")
+    workgroup: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,128}$")
+    database: str = Field(default="", pattern=r"^[a-z0-9_]{0,255}$")
+    table: str = Field(default="flow_logs", pattern=r"^[a-z0-9_]{1,255}$")
+    athena_account: str = Field(default="", pattern=r"^(\d{12})?$")
+    athena_region: str = ""
+    wait_seconds: float = Field(default=300, gt=0)
+
+    @model_validator(mode="after")
+    def _names_what_athena_needs(self) -> FlowLogsConfig:
+        if bool(self.workgroup) != bool(self.database):
+            raise ValueError("workgroup and database go together; give both, as the stack's outputs name them, or neither")
+        return self
+
+
 class SnapshotsConfig(BaseModel):
     """What happens to the snapshots that are taken as evidence.
 
@@ -315,6 +343,7 @@ class Config(BaseSettings):
     gateway: GatewayConfig = GatewayConfig()
     evidence_store: EvidenceStoreConfig = EvidenceStoreConfig()
     snapshots: SnapshotsConfig = SnapshotsConfig()
+    flow_logs: FlowLogsConfig = FlowLogsConfig()
 
     @classmethod
     def settings_customise_sources(

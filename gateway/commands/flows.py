@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tasks.flow_logs.questions import FlowQuery
 
 app = typer.Typer()
+_EVER = "1970-01-01T00:00:00Z"
 _TIMES = frozenset({"start", "end", "first_seen", "last_seen"})
 
 
@@ -26,17 +27,26 @@ _TIMES = frozenset({"start", "end", "first_seen", "last_seen"})
 def flows(
     query: Annotated[str, typer.Argument(help="The query's name; without one all are listed.")] = "",
     files: Annotated[list[Path] | None, typer.Argument(help="Flow log files: text, .gz, .parquet, or a folder of them.")] = None,
-    since: Annotated[str, typer.Option("--since", help="From when on, such as 2026-11-24T02:00:00Z.")] = "1970-01-01T00:00:00Z",
+    since: Annotated[str, typer.Option("--since", help="From when on, such as 2026-11-24T02:00:00Z.")] = _EVER,
     until: Annotated[str, typer.Option("--until", help="Until when; now if you give none.")] = "",
     address: Annotated[str, typer.Option("--address", help="The IP address, for the queries about one.")] = "",
     most: Annotated[int, typer.Option("--most", min=1, max=100_000, help="How many rows at most.")] = 50,
     format_: Annotated[str, typer.Option("--format", help="The format of files without a first line that names it.")] = "",
+    account: Annotated[str, typer.Option("--account", help="Read only this account's flow logs.")] = "",
+    region: Annotated[str, typer.Option("--region", help="Read only this region's flow logs.")] = "",
+    of: Annotated[str, typer.Option("--of", "--vpc", help="Read only what tells of this VPC, subnet or interface.")] = "",
+    athena: Annotated[bool, typer.Option("--athena", help="Ask Athena, over the table of the configuration.")] = False,
+    logs: Annotated[bool, typer.Option("--logs", help="List which flow logs there are, and what none watches.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Ask flow logs. Works offline on files, without AWS."""
-    from tasks.flow_logs.local import FlowLogFileError, LocalFlowLogs
+    """Ask flow logs: of the files that you name, without AWS; without files, those that AWS keeps, read for the time asked."""
+    from gateway.commands import flows_of_aws as in_aws
     from tasks.flow_logs.local import moment as seconds
     from tasks.flow_logs.questions import flow_queries
+
+    if logs:
+        in_aws.list_logs(account, region, of, as_json)
+        return
 
     queries = flow_queries()
     if not query:
@@ -47,13 +57,30 @@ def flows(
         raise UserError(f"there is no query {query[:60]!r}; `countermand flows` lists them")
     if asked.needs_address and not address:
         raise UserError(f"{query} is about one address; give it with --address")
-    end = _in_a_zone(until, "--until") if until else datetime.now(UTC)
-    values = {"since": seconds(_in_a_zone(since, "--since")), "until": seconds(end), "most": most, "address": _address(address)}
+    begin, end = _in_a_zone(since, "--since"), _in_a_zone(until, "--until") if until else datetime.now(UTC)
+    values = {"since": seconds(begin), "until": seconds(end), "most": most, "address": _address(address)}
+    if files and (athena or account or region or of):
+        raise UserError("--athena, --account, --region and --of go with flow logs in AWS; leave them out, or name no files")
+    if files:
+        answer = _of_files(files, format_, asked, values)
+    elif since == _EVER:
+        raise UserError("without files the flow logs of AWS are read; say from when on with --since, or name files")
+    elif athena:
+        if account or region or of:
+            raise UserError("Athena's table has its own account and region; leave --account, --region and --of out")
+        answer = in_aws.ask_athena(asked, values)
+    else:
+        answer = in_aws.ask(asked, values, in_aws.Where(account, region, of, begin, end))
+    _print(asked, answer, as_json)
+
+
+def _of_files(files: list[Path], format_: str, asked: FlowQuery, values: dict[str, int | str]) -> Answer:
+    from tasks.flow_logs.local import FlowLogFileError, LocalFlowLogs
+
     try:
-        answer = LocalFlowLogs(files or (), _format(format_)).ask(asked, values)
+        return LocalFlowLogs(files, _format(format_)).ask(asked, values)
     except FlowLogFileError as error:
         raise UserError(str(error)) from None
-    _print(asked, answer, as_json)
 
 
 def _in_a_zone(text: str, option: str) -> datetime:

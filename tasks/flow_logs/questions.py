@@ -21,6 +21,12 @@ _FOLDER = Path(__file__).with_name("queries")
 _TABLE = "flow_logs"
 _PLACEHOLDER = re.compile(r":([a-z]+)")
 
+# The first day of a partition may lie a month before its last; a file may come a day after its traffic.
+_OF_THE_TIME = (
+    "first_day BETWEEN DATE_FORMAT(FROM_UNIXTIME(:since - 2764800), '%Y-%m-%d') "
+    "AND DATE_FORMAT(FROM_UNIXTIME(:until + 86400), '%Y-%m-%d')"
+)
+
 Parameter = int | str
 
 
@@ -50,16 +56,30 @@ class FlowQuery:
         """The query in DuckDB's dialect, with named parameters (`$since`)."""
         return _parsed(self.sql).sql(dialect="duckdb")
 
-    def for_athena(self, table: str, values: Mapping[str, Parameter]) -> tuple[str, list[str]]:
+    def for_athena(self, table: str, values: Mapping[str, Parameter], by_day: bool = False) -> tuple[str, list[str]]:
         """The query on a table of Athena, and its execution parameters in order, as SQL literals.
 
         See https://docs.aws.amazon.com/athena/latest/ug/querying-with-prepared-statements-querying.html
+
+        Args:
+            table: its name.
+            values: the parameters.
+            by_day: whether the table is partitioned as `deployments/aws/flow-logs-athena.yaml` does it, so that only partitions are
+                read that may tell of the time.
         """
+        sql, names = self.athena_text(table, by_day)
+        return sql, [_literal(values[name]) for name in names]
+
+    def athena_text(self, table: str, by_day: bool = False) -> tuple[str, tuple[str, ...]]:
+        """The query on a table of Athena, and the names of its parameters in order."""
         tree = _parsed(self.sql)
         for one in tree.find_all(exp.Table):
             if one.name == _TABLE:
                 one.replace(exp.to_table(table, dialect="athena"))
-        return _PLACEHOLDER.sub("?", tree.sql(dialect="athena")), [_literal(values[name]) for name in self.parameters]
+        if by_day and isinstance(tree, exp.Select):
+            tree = tree.where(_parsed(_OF_THE_TIME))
+        text = tree.sql(dialect="athena")
+        return _PLACEHOLDER.sub("?", text), tuple(_PLACEHOLDER.findall(text))
 
 
 @lru_cache(maxsize=1)

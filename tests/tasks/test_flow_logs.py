@@ -219,6 +219,8 @@ def test_an_address_is_bound_and_not_pasted(tmp_path):
 def test_athena_gets_the_parameters_in_the_order_in_which_they_stand():
     sql, values = flow_queries()["touched-by-address"].for_athena('"db"."t"', ALL | {"since": 5, "until": 9, "most": 3})
     assert sql.count("?") == len(values)
-    assert values == ["'10.0.0.1'", "9", "5", "'10.0.0.1'", "'10.0.0.1'", "'10.0.0.1'", "3"]
+    assert values == ["'10.0.0.1'", "9", "5", "'10.0.0.1'", "'10.0.0.1'", "3"]
+    # To Athena two parameters are never the same expression: what is grouped by may hold none.
+    assert "?" not in sql.partition("GROUP BY")[2].partition("ORDER BY")[0]
     assert 'FROM "db"."t"' in sql
     assert flow_queries()["top-talkers"].for_athena("t", ALL | {"address": "it's"})[1] == ["8589934592", "0", "1000"]
