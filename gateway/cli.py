@@ -15,6 +15,7 @@ from gateway.commands import (
     escalation,
     flows,
     incidents,
+    inventory,
     opening,
     policies,
     practice,
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for commands in (records, practice, doors, opening, incidents, deciding, escalation, policies, costs, flows):
+for commands in (records, practice, doors, opening, incidents, deciding, escalation, policies, costs, flows, inventory):
     app.add_typer(commands.app)
 for name, group in (
     ("ledger", records_kept.ledger_app),

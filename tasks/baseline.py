@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,12 +36,18 @@ class Swept:
 
 @dataclass(frozen=True)
 class Baseline:
-    """One region as it was read before the window; `covered` are the kinds of which everything was read."""
+    """One region as it was read before the window.
+
+    `covered` are the kinds of which everything was read, `failed` the reads that failed and why, `passed_over` newer files that are
+    not as they were written, or not there.
+    """
 
     scope: Scope
     at: datetime
     settings: tuple[tuple[SettingKey, PriorValue], ...]
     covered: frozenset[str]
+    failed: Mapping[str, str] = field(default_factory=dict[str, str])
+    passed_over: tuple[str, ...] = ()
 
 
 _AT_ONCE = 4
@@ -125,6 +131,7 @@ class Baselines:
 
     def newest(self, scope: Scope, before: datetime) -> Baseline | None:
         """The newest sweep of a region that was made before a moment and whose file is as it was written."""
+        passed_over: list[str] = []
         for line in reversed(self._ledger.lines(BASELINE_CHAIN, Kind.COVERAGE)):
             body = line.body
             at = datetime.fromisoformat(str(body["at"]))
@@ -133,8 +140,18 @@ class Baselines:
             content = self._intact(str(body["file"]), str(body["sha256"]))
             if content is not None:
                 told = json.loads(gzip.decompress(content))
-                return Baseline(scope, at, tuple(_priors(told, at)), frozenset(told.get("covered", ())))
+                covered, failed = frozenset(told.get("covered", ())), dict(told.get("failed", {}))
+                return Baseline(scope, at, tuple(_priors(told, at)), covered, failed, tuple(passed_over))
+            passed_over.append(str(body["file"]))
         return None
+
+    def history(self) -> dict[Scope, tuple[datetime, ...]]:
+        """When each place was swept, oldest first."""
+        found: dict[Scope, list[datetime]] = {}
+        for line in self._ledger.lines(BASELINE_CHAIN, Kind.COVERAGE):
+            place = Scope(str(line.body["account"]), str(line.body["region"]))
+            found.setdefault(place, []).append(datetime.fromisoformat(str(line.body["at"])))
+        return {place: tuple(sorted(times)) for place, times in found.items()}
 
     def _intact(self, name: str, digest: str) -> bytes | None:
         path = self._folder / name

@@ -61,7 +61,9 @@ def _addresses(told: JsonObject) -> dict[str, dict[str, bool]]:
 
 
 def _public_addresses(told: JsonObject) -> Iterator[tuple[str, str]]:
-    for one in structures(told.get("PrivateIpAddresses")):
+    """Addresses that AWS lent, by the private ones: AWS tells that of the primary address at the top as well."""
+    lent = [told, *structures(told.get("PrivateIpAddresses"))]
+    for one in lent:
         association = mapping(one.get("Association"))
         if text(association.get("PublicIp")) and not association.get("AllocationId"):
             yield text(one.get("PrivateIpAddress")), text(association["PublicIp"])
@@ -183,7 +185,7 @@ def _observe(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]
             yield from _under_its_instance(scope, read, name, value)
         for name, value in _addresses(interface).items():
             yield seen(scope, ADDRESS, resource, value, name)
-        for name, public in _public_addresses(interface):
+        for name, public in dict(_public_addresses(interface)).items():
             yield seen(scope, PUBLIC, resource, {"PublicIp": public}, name)
         attachment = mapping(interface.get("Attachment"))
         if attachment.get("InstanceId") and text(attachment.get("Status")) != "detached":

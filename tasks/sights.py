@@ -1,0 +1,25 @@
+"""Stored baselines as the inventory looks at them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from incident.family import Scope
+from incident.inventory import Sight
+from incident.visible import Visible
+from tasks.baseline import Baseline, Baselines
+
+_A_MOMENT = timedelta(microseconds=1)
+
+
+def sight_of(baseline: Baseline) -> Sight:
+    """A stored baseline as a sight."""
+    settings = {key: prior.value for key, prior in baseline.settings if prior.value is not None}
+    seen = Visible(baseline.scope, settings.items(), baseline.covered)
+    return Sight(baseline.at, seen, settings, baseline.covered, baseline.failed, baseline.passed_over)
+
+
+def sight_at(baselines: Baselines, place: Scope, moment: datetime) -> Sight | None:
+    """A place as the newest sweep until a moment saw it; `None` where none is stored."""
+    found = baselines.newest(place, moment + _A_MOMENT)
+    return sight_of(found) if found else None
