@@ -66,16 +66,16 @@ class Stack:
 
     def start_prefect(self) -> None:
         """Start the server and wait until it answers."""
-        self.start("prefect-server", [*_prefect_command(), "server", "start", "--port", str(self.prefect_port)])
+        self.start("prefect-server", [*prefect_command(), "server", "start", "--port", str(self.prefect_port)])
         self.wait_for("prefect-server", f"{self.prefect_url}/api/health")
 
     def deploy(self) -> None:
         """Make the work pool and deploy everything that `prefect.yaml` names, as an operator would."""
-        self.run("work-pool", [*_prefect_command(), "work-pool", "create", POOL, "--type", "process", "--overwrite"])
-        self.run("deploy", [*_prefect_command(), "--no-prompt", "deploy", "--all"])
+        self.run("work-pool", [*prefect_command(), "work-pool", "create", POOL, "--type", "process", "--overwrite"])
+        self.run("deploy", [*prefect_command(), "--no-prompt", "deploy", "--all"])
 
     def start_worker(self) -> None:
-        self.start("worker", [*_prefect_command(), "worker", "start", "--pool", POOL, "--type", "process", "--name", "practice"])
+        self.start("worker", [*prefect_command(), "worker", "start", "--pool", POOL, "--type", "process", "--name", "practice"])
 
     def start_gateway(self) -> None:
         """Start the doors and wait until they are open."""
@@ -119,6 +119,12 @@ class Stack:
             time.sleep(0.1)
         raise StackFailed(f"{name} did not answer within {_START_DEADLINE:.0f} s; see {self.log(name)}")
 
+    def kill(self, name: str) -> None:
+        """End a process and all that it started at once, as a power cut would."""
+        process = self._processes.pop(name)
+        _signal_group(process, signal.SIGKILL)
+        process.wait(10)
+
     def check(self) -> None:
         """Raise if a process that must live has ended."""
         for name, process in self._processes.items():
@@ -153,7 +159,8 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         os.killpg(process.pid, number)
 
 
-def _prefect_command() -> list[str]:
+def prefect_command() -> list[str]:
+    """How Prefect's own command line is called with this very Python."""
     return [sys.executable, "-m", "prefect"]
 
 

@@ -1,77 +1,254 @@
-"""The approval form in the real Prefect UI, in a real browser: a wrong code asks again, a right one counts."""
+"""The approval form in the real Prefect UI, in a real browser: what counts, what asks again and says why, and what survives.
+
+Every incident here is one run that waits on the same Prefect server; a picture of each form is kept as a test artefact.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
+import httpx
+import pyotp
 import pytest
-from playing import played
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
 
-from drill import scenario as scenarios
-from gateway.practice.people import Person, ScriptedResponders
-from incident.approvals import Asked
-from incident.ledger import Kind
+from gateway.practice.stack import POOL, Stack, prefect_command
+from incident.approvals import Asked, Standing, fingerprint
+from incident.ledger import ROSTER_CHAIN, Kind
+from incident.plan import Phase, Plan, PlannedCall, Step
+from incident.policy import ApprovalRule, Policy, Responder
+from incident.settings import SettingKey
+from tasks.approvals import Approvals
+from tasks.hands import utc_now
+from tasks.ledger import Ledger
+from tasks.roster import STEP_SECONDS, Roster
 
 CHROMIUM = shutil.which("chromium")
 ARTIFACTS = Path(os.environ.get("COUNTERMAND_TEST_ARTIFACTS", "test-artifacts"))
-SCENARIO = Path(scenarios.__file__).parent / "scenarios" / "open-ssh-to-world.yaml"
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
-_PATIENCE_MS = 60_000
+_PATIENCE_SECONDS = 120
+_POLICY = """
+responders: [{name: alice}, {name: bob}]
+approvals: {restore: {people: 2}}
+"""
+CALL = PlannedCall(service="ec2", operation="TerminateInstances", parameters={}, permissions=("ec2:TerminateInstances",))
+STEPS = tuple(
+    Step(
+        id=f"eradicate-{number}",
+        phase=Phase.ERADICATE,
+        title=f"Terminate i-{number} <img src=x onerror=alert(1)> | **bold**",
+        key=SettingKey("111122223333", "eu-west-1", "instance", f"i-{number:017x}"),
+        expects={"state": "running"},
+        calls=(CALL,),
+        irreversible="what its memory holds is gone",
+    )
+    for number in range(3)
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
+]
 
 
-class BrowsingResponders(ScriptedResponders):
-    """Answers every question in the Prefect UI; the first one with a wrong code before the right one."""
+@dataclass
+class Desk:
+    """A Prefect server with runs that wait, the ledger they share with us, and two people."""
 
-    def _answer(self, position: int, asked: Asked) -> str:
-        person = (self._in_slack, self._in_prefect)[position % 2]
-        line = self._ledger.find(self._incident, "run")
-        assert line is not None
-        attempt = len([key for key in self._forms() if key.startswith(f"form:{asked.id}:")])
-        code = "000000" if position == 0 and attempt == 0 else person.code(time.time())
-        address = f"{self._prefect_api.removesuffix('/api')}/v2/runs/flow-run/{line.body['flow_run']}"
-        try:
-            fill_in(address, person, code, ARTIFACTS / f"approval-form-{position}-{attempt}.png")
-        except Exception as error:  # a page that is not ready yet is tried again
-            return f"{type(error).__name__}: {error}"
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and len([k for k in self._forms() if k.startswith(f"form:{asked.id}:")]) == attempt:
-            self._done.wait(0.2)
-        return ""
+    stack: Stack
+    ledger: Ledger
+    approvals: Approvals
+    roster: Roster
+    secrets: dict[str, str]
+    browser: Browser
 
-    def _forms(self) -> list[str]:
-        return [line.key for line in self._ledger.lines(self._incident, Kind.NOTE) if line.key.startswith("form:")]
+    def ask(self, incident: str, people: int = 1, seconds: float = 3600) -> SimpleNamespace:
+        """Start a run that asks, and wait until it sleeps."""
+        plan = Plan(incident=incident, title="Remove what the actor made", because="Mallory <!here> started three.", steps=STEPS)
+        self.ledger.append(incident, Kind.PLAN, "plan:restore:1", {"digest": plan.digest, "plan": plan.model_dump(mode="json")})
+        now = utc_now()
+        asked = Asked(
+            id=f"restore-1-{plan.short_digest}",
+            question="restore",
+            digest=plan.digest,
+            asked_at=now,
+            expires_at=now + timedelta(seconds=seconds),
+            people=people,
+            fingerprint=fingerprint(plan),
+        )
+        self.ledger.append(incident, Kind.QUESTION, f"question:{asked.id}", asked.model_dump(mode="json"))
+        api = f"{self.stack.prefect_url}/api"
+        deployment = httpx.get(f"{api}/deployments/name/ask/ask", timeout=30).raise_for_status().json()["id"]
+        body = {"parameters": {"incident": incident}}
+        run = httpx.post(f"{api}/deployments/{deployment}/create_flow_run", json=body, timeout=30).raise_for_status().json()["id"]
+        self.ledger.append(incident, Kind.RUN, "run", {"flow_run": run})
+        return SimpleNamespace(incident=incident, plan=plan, asked=asked, run=run)
 
+    def sleeps(self, run: str) -> bool:
+        shown = httpx.get(f"{self.stack.prefect_url}/api/flow_runs/{run}", timeout=30).json()
+        return shown["state_name"] == "Suspended"
 
-def fill_in(address: str, person: Person, code: str, picture: Path) -> None:
-    """Open the run's page, choose Resume, fill in the form and send it."""
-    from playwright.sync_api import sync_playwright
+    def fresh_code(self, person: str) -> str:
+        """A code of this person that was not used yet; the next half minute's counts too, as for clocks that differ."""
+        used = {str(line.key) for line in self.ledger.lines(ROSTER_CHAIN, Kind.NOTE)}
+        step = next(step for step in _steps_around(time.time()) if f"code:{person}:{step}" not in used)
+        return pyotp.TOTP(self.secrets[person]).at(step * STEP_SECONDS)
 
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1300})
-        page.set_default_timeout(_PATIENCE_MS)
-        page.goto(address)
+    def problems(self, incident: str) -> list[str]:
+        """What each filled-in form was answered."""
+        return [str(one.body["problem"]) for one in self.ledger.lines(incident, Kind.NOTE) if one.key.startswith("form:")]
+
+    def ended(self, incident: str) -> str:
+        line = self.ledger.find(incident, "ended")
+        return str(line.body["standing"]) if line else ""
+
+    def until_it_ends(self, one: SimpleNamespace) -> None:
+        until(lambda: self.ended(one.incident), f"the run to end; its forms were answered {self.problems(one.incident)}")
+
+    def fill_in(self, one: SimpleNamespace, person: str, code: str, answer: str = "approve", **more: str) -> str:
+        """Open the run's page, choose Resume, fill in the form and send it; what the page showed above the fields."""
+        before = len(self.problems(one.incident))
+        until(lambda: self.sleeps(one.run), "the run to sleep")
+        page = self.browser.new_page(viewport={"width": 1400, "height": 1500})
+        page.set_default_timeout(_PATIENCE_SECONDS * 1000)
+        page.goto(f"{self.stack.prefect_url}/v2/runs/flow-run/{one.run}")
         page.get_by_role("button", name="Open menu").click()
         page.get_by_role("menuitem", name="Resume").click()
-        form = page.get_by_role("dialog")
+        shown = self._filled(page, person, code, answer, more)
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(ARTIFACTS / f"approval-form-{one.incident}-{before}.png"))
+        form = page.get_by_role("dialog", name="Resume Flow Run")
+        _sent(form)
+        page.close()
+        until(lambda: len(self.problems(one.incident)) > before, "the form to be taken")
+        return shown
+
+    def _filled(self, page: Page, person: str, code: str, answer: str, more: dict[str, str]) -> str:
+        form = page.get_by_role("dialog", name="Resume Flow Run")
+        form.get_by_label("Select Decision").wait_for()
+        shown = form.inner_text()
         form.get_by_label("Select Decision").click()
-        page.get_by_role("option", name="approve").click()
-        form.get_by_role("textbox").nth(0).fill(person.name)
-        form.get_by_role("textbox").nth(1).fill(code)
-        page.screenshot(path=str(picture))
+        page.get_by_role("option", name=answer, exact=True).click()
+        fields = form.get_by_role("textbox")
+        fields.nth(0).fill(person)
+        fields.nth(1).fill(code)
+        for position, name in enumerate(("reason", "strike", "amendments", "digest"), start=2):
+            if name in more:
+                fields.nth(position).fill(more[name])
+        return shown
+
+
+def _sent(form: Locator) -> None:
+    """Press Resume until the form closes: while Prefect's page checks what was typed last, it ignores the button."""
+    for _ in range(10):
         form.get_by_role("button", name="Resume").click()
-        form.wait_for(state="hidden")
+        with suppress(TimeoutError):
+            form.wait_for(state="hidden", timeout=_PATIENCE_SECONDS * 100)
+            return
+    raise AssertionError(f"the form did not close: {form.inner_text()}")
+
+
+def _steps_around(now: float) -> Iterator[int]:
+    """Half minutes of which a code counts now, the one first whose code counts longest; until one is free that was not."""
+    while True:
+        yield from (int(time.time()) // STEP_SECONDS + shift for shift in (1, 0))
+        threading.Event().wait(1)
+
+
+def until(holds: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        threading.Event().wait(0.1)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("asking")
+    home = folder / "home"
+    home.mkdir()
+    (home / "policy.yaml").write_text(_POLICY)
+    ours = {"COUNTERMAND_HOME": str(home), "COUNTERMAND_POLICY_FILE": str(home / "policy.yaml")}
+    policy = Policy(responders=(Responder(name="alice"), Responder(name="bob")), approvals={"restore": ApprovalRule(people=2)})
+    ledger = Ledger.open(f"sqlite:///{home / 'ledger.db'}", utc_now)
+    approvals, roster = Approvals(ledger, policy, utc_now), Roster(home / "roster", ledger, utc_now)
+    secrets = {name: pyotp.parse_uri(roster.enrol(name)).secret for name in ("alice", "bob")}
+    with Stack(folder, ours) as stack, sync_playwright() as playwright:
+        door = {"port": stack.gateway_port, "public_url": stack.gateway_url, "webhook_keys": ["not used here"]}
+        stack.add_environment({"COUNTERMAND_GATEWAY": json.dumps(door)})
+        stack.start_prefect()
+        prefect = [*prefect_command(), "--no-prompt"]
+        stack.run("work-pool", [*prefect, "work-pool", "create", POOL, "--type", "process", "--overwrite"])
+        flow = f"{Path(__file__).with_name('asking_flow.py')}:ask"
+        stack.run("deploy", [*prefect, "deploy", flow, "--name", "ask", "--pool", POOL])
+        stack.start_worker()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        stack.start_gateway()
+        yield Desk(stack, ledger, approvals, roster, secrets, browser)
         browser.close()
 
 
-@pytest.mark.slow
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
-def test_a_responder_decides_in_the_prefect_ui(tmp_path):
-    verdict, told = played(SCENARIO, tmp_path, responders=BrowsingResponders)
-    assert verdict["restored"]
-    assert "alice answered approve in prefect" in told
+def test_wrong_answers_ask_again_and_say_why_and_a_right_one_counts(desk: Desk) -> None:
+    one = desk.ask("inc-wrong-then-right")
+    shown = desk.fill_in(one, "alice", "000000")
+    assert "what its memory holds is gone" in shown
+    assert "<img src=x onerror=alert(1)>" in shown, "markup in a name is shown as text"
+    assert one.plan.short_digest in shown
+    assert "wrong" in desk.fill_in(one, "eve", "123456")
+    assert "not among the responders" in desk.fill_in(one, "alice", desk.fresh_code("alice"), digest="0" * 64)
+    assert "plan has changed" in desk.fill_in(one, "alice", desk.fresh_code("alice"), strike="eradicate-1")
+    desk.until_it_ends(one)
+    assert desk.ended(one.incident) == Standing.APPROVED
+    assert desk.approvals.permits(one.plan, "eradicate-1") == "an approver struck this step"
+    assert desk.approvals.permits(one.plan, "eradicate-0") == ""
+
+
+def test_two_people_must_agree_and_one_twice_is_not_two(desk: Desk) -> None:
+    one = desk.ask("inc-two-people", people=2)
+    desk.fill_in(one, "alice", desk.fresh_code("alice"))
+    assert desk.approvals.permits(one.plan, "eradicate-0") != ""
+    desk.fill_in(one, "alice", desk.fresh_code("alice"))
+    assert "already answered" in desk.problems(one.incident)[-1]
+    desk.fill_in(one, "bob", desk.fresh_code("bob"))
+    desk.until_it_ends(one)
+    assert desk.ended(one.incident) == Standing.APPROVED
+    said = desk.approvals.decisions(one.incident, one.asked.id)
+    assert [(decision.person, decision.surface) for decision in said] == [("alice", "prefect"), ("bob", "prefect")]
+
+
+def test_a_rejection_with_its_reason_ends_the_question(desk: Desk) -> None:
+    one = desk.ask("inc-rejected", people=2)
+    desk.fill_in(one, "bob", desk.fresh_code("bob"), answer="reject", reason="that is the build farm")
+    desk.until_it_ends(one)
+    assert desk.ended(one.incident) == Standing.REJECTED
+    assert [said.reason for said in desk.approvals.decisions(one.incident, one.asked.id)] == ["that is the build farm"]
+
+
+def test_a_question_that_nobody_answers_ends_as_a_no(desk: Desk) -> None:
+    one = desk.ask("inc-expired", seconds=15)
+    desk.until_it_ends(one)
+    assert desk.ended(one.incident) == Standing.EXPIRED
+    assert "no valid approval" in desk.approvals.permits(one.plan, "eradicate-0")
+
+
+def test_a_prefect_server_that_dies_while_a_run_waits_loses_nothing_and_asks_nobody_twice(desk: Desk) -> None:
+    one = desk.ask("inc-server-died")
+    until(lambda: desk.sleeps(one.run), "the run to sleep")
+    desk.stack.kill("prefect-server")
+    desk.stack.start_prefect()
+    desk.fill_in(one, "alice", desk.fresh_code("alice"))
+    desk.until_it_ends(one)
+    assert desk.ended(one.incident) == Standing.APPROVED
+    assert len(desk.ledger.lines(one.incident, Kind.QUESTION)) == 1
+    assert desk.problems(one.incident) == [""]
