@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import timedelta
 
 from prefect import flow
 
@@ -14,7 +15,11 @@ from incident.ledger import Kind
 from incident.report import Report, report
 from tasks import render
 from tasks.costs import note_costs
+from tasks.flow_logs.touched import note_touched
 from tasks.work import in_thread, post
+
+_FLOWS_REACH = timedelta(days=90)
+"""How far back flow logs are read for a report, as far as CloudTrail's event history; the report says from when on they were."""
 
 
 @flow(name="report", persist_result=True)
@@ -23,6 +28,8 @@ async def write_report(incident: str, look: int = 1) -> str:
     case = Case(incident)
     if case.hands.config.aws.costs:
         await in_thread(note_costs, case.hands.aws, case.hands.ledger, incident, look, case.hands.clock())
+    if case.hands.config.flow_logs.in_report:
+        await in_thread(_note_traffic, case, look)
     written = report(case.hands.ledger.lines(incident))
     await in_thread(_write, case, written)
     await show_report(incident, render.text(written))
@@ -30,6 +37,18 @@ async def write_report(incident: str, look: int = 1) -> str:
     case.hands.ledger.append(incident, Kind.REPORT, f"report:{look}", {"status": written.status, "url": url})
     await post(incident, f"report-{look}", *messages.progress(f"Report: {written.status}. {url}"))
     return written.status
+
+
+def _note_traffic(case: Case, look: int) -> None:
+    """What the actor's addresses touched since the actor acted; where nobody was looked for, nothing is asked."""
+    hands = case.hands
+    if hands.ledger.find(case.incident, f"actor:{look}") is None:
+        return
+    actor = case.actor(look)
+    now = hands.clock()
+    window = (max(actor.since or case.finding.first_seen, now - _FLOWS_REACH), now)
+    store = (hands.ledger, hands.evidence)
+    note_touched(hands.aws, store, hands.config.flow_logs, case.incident, look, sorted(actor.addresses), window)
 
 
 def _write(case: Case, written: Report) -> None:

@@ -142,6 +142,7 @@ class FlowLogsConfig(BaseModel):
             not asked.
         athena_account, athena_region: where that is; empty means our own account, and the home region.
         wait_seconds: how long one of Athena's queries may take.
+        in_report: read for each report what the actor's addresses touched.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -153,6 +154,7 @@ class FlowLogsConfig(BaseModel):
     athena_account: str = Field(default="", pattern=r"^(\d{12})?$")
     athena_region: str = ""
     wait_seconds: float = Field(default=300, gt=0)
+    in_report: bool = True
 
     @model_validator(mode="after")
     def _names_what_athena_needs(self) -> FlowLogsConfig:

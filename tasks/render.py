@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -38,9 +38,15 @@ def _environment(autoescape: bool) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["moment"] = lambda at: f"{at:%Y-%m-%d %H:%M:%S} UTC" if isinstance(at, datetime) else str(at)
+    environment.filters["epoch"] = epoch
     environment.filters["duration"] = duration
     environment.filters["md"] = markdown
     return environment
+
+
+def epoch(seconds: object) -> str:
+    """A time as flow logs count it, in words; empty where there is none."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC" if isinstance(seconds, int) else ""
 
 
 def duration(span: timedelta | None) -> str:

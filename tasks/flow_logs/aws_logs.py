@@ -43,8 +43,18 @@ def answer_from_aws(
     nothing = () if found.logs or found.gaps else ("there is no flow log; what the network carried is not known",)
     with tempfile.TemporaryDirectory(prefix="countermand-flows-") as folder:
         fetched = Fetcher(aws, Path(folder), account, bounds).fetch(found.logs, *window)
-        gaps = (*found.gaps, *nothing, *fetched.gaps)
+        questions = list(asked)
+        gaps = (*found.gaps, *nothing, *fetched.gaps, *_silent(found, questions))
         if not fetched.files:
             return (), gaps
         local = LocalFlowLogs(fetched.files)
-        return [local.ask(*one) for one in asked], gaps
+        return [local.ask(*one) for one in questions], gaps
+
+
+def _silent(found: FoundLogs, questions: Iterable[Asked]) -> Iterable[str]:
+    """Flow logs whose format lacks what a query needs: they cannot answer it, though others may."""
+    for query in {query.name: query for query, _ in questions}.values():
+        for log in found.logs:
+            lacking = sorted(query.fields - set(log.fields))
+            if lacking:
+                yield f"{log.where}: it does not keep {', '.join(lacking)}, so it tells nothing for {query.name}"
