@@ -1,4 +1,7 @@
-"""The scheduled sweep: every network setting of every region, stored as the baseline that incidents are measured against."""
+"""The scheduled sweep: every network setting of every region, stored as the baseline that incidents are measured against.
+
+What the internet reaches since the last one, and no approved change explains, is put before people; nothing is done by itself.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from prefect import flow
 from prefect.logging import get_run_logger
 
 from incident.family import Scope
+from incident.messages import plain
 from tasks.hands import hands
+from tasks.proposing import propose_new_exposures
 from tasks.work import in_thread
 from tasks.work import sweep as sweep_one
 
@@ -28,4 +33,7 @@ async def sweep() -> str:
     ]
     for problem in failed:
         get_run_logger().warning("not read: %s", problem)
-    return f"{settings} settings in {len(scopes)} regions, {len(failed)} reads failed"
+    proposed = await asyncio.gather(*(in_thread(propose_new_exposures, wired, scope, at) for scope in scopes))
+    for proposal in (one for place in proposed for one in place):
+        get_run_logger().warning("new from the internet: %s", plain(proposal.exposure.in_words(), 1000))
+    return f"{settings} settings in {len(scopes)} regions, {len(failed)} reads failed, {sum(map(len, proposed))} exposures proposed"

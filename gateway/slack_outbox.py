@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from incident.ledger import BASELINE_CHAIN, ESCALATION_CHAIN, INTAKE, ROSTER_CHAIN
+from incident.ledger import ESCALATION_CHAIN, INTAKE, ROSTER_CHAIN
 from tasks.ledger import Ledger, LedgerUnavailable, Turn
 from tasks.outbox import Sender
 from tasks.slack import SlackUnavailable
 
 _FIRST_REST, _LONGEST_REST = 1.0, 60.0
-_NO_INCIDENTS = frozenset({INTAKE, BASELINE_CHAIN, ROSTER_CHAIN, ESCALATION_CHAIN})
+_NO_INCIDENTS = frozenset({INTAKE, ROSTER_CHAIN, ESCALATION_CHAIN})
 _log = logging.getLogger("countermand.slack")
 
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,10 @@ class Baselines:
                 return Baseline(scope, at, tuple(_priors(told, at)), covered, failed, tuple(passed_over))
             passed_over.append(str(body["file"]))
         return None
+
+    def at(self, scope: Scope, moment: datetime) -> Baseline | None:
+        """The newest sweep of a region until a moment, whose file is as it was written."""
+        return self.newest(scope, moment + timedelta(microseconds=1))
 
     def history(self) -> dict[Scope, tuple[datetime, ...]]:
         """When each place was swept, oldest first."""

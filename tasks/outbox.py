@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from incident.blocks import channel_name
-from incident.ledger import Kind, Line
+from incident.ledger import BASELINE_CHAIN, Kind, Line
 from incident.outbox import ROOT, Closing, Message, Outbox, Sent, outbox
 from incident.policy import Policy
 from incident.status import Status, status
@@ -46,6 +46,9 @@ class Sender:
             SlackUnavailable: Slack did not take something; what stands before it in order has arrived. Call again.
             LedgerUnavailable: the ledger cannot be read or written.
         """
+        if incident == BASELINE_CHAIN:
+            self._send_plain(incident)
+            return
         lines = self._ledger.lines(incident)
         box = outbox(lines)
         if not box.waiting and (box.root is None or self._is_old(lines, box)):
@@ -56,6 +59,11 @@ class Sender:
             self._note(incident, error)
             if not self._lost(incident, box, error):
                 raise
+
+    def _send_plain(self, chain: str) -> None:
+        """What belongs to no incident stands in the channel by itself, without a status message."""
+        for message in outbox(self._ledger.lines(chain, Kind.MESSAGE)).waiting:
+            self._post(chain, message, self._config.slack.channel, None)
 
     def _bring_up_to_date(self, incident: str, lines: list[Line], box: Outbox) -> None:
         channel = self._place(incident, lines, box)

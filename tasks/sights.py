@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from incident.family import Scope
 from incident.inventory import Sight
 from incident.visible import Visible
 from tasks.baseline import Baseline, Baselines
-
-_A_MOMENT = timedelta(microseconds=1)
 
 
 def sight_of(baseline: Baseline) -> Sight:
@@ -21,5 +19,5 @@ def sight_of(baseline: Baseline) -> Sight:
 
 def sight_at(baselines: Baselines, place: Scope, moment: datetime) -> Sight | None:
     """A place as the newest sweep until a moment saw it; `None` where none is stored."""
-    found = baselines.newest(place, moment + _A_MOMENT)
+    found = baselines.at(place, moment)
     return sight_of(found) if found else None
