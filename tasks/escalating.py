@@ -7,12 +7,13 @@ under its number with its messages, and an attempt under its own before it is ma
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from incident.escalation import EscalationPolicy
 from incident.ladder import outlook
 from incident.ledger import Kind
+from incident.messages import progress
 from incident.notices import Entry, Way, fallback_entries, rung_entries, stakeholder_entries
 from incident.occasions import facts
 from incident.sending import Result, Sending, missed_by_slack, outbox
@@ -108,8 +109,17 @@ class Escalating:
             for several in entries:
                 self._write(several, several[0][2])
             if not entries:
+                self._say_who_did_not_answer(incident, view.exhausted)
                 return view.next_at
         raise ValueError(f"more than {_MOST_STEPS} tellings are due at once")
+
+    def _say_who_did_not_answer(self, incident: str, climbs: Iterable[str]) -> None:
+        """A ladder that ended unanswered is said once, where everybody who looks at the incident reads it."""
+        for climb in climbs:
+            told = "Nobody answered, and the escalation is at its end. `/incident escalate` calls its last level again."
+            text, blocks = progress(told)
+            key = f"nobody-answered:{climb}"
+            self._ledger.append(incident, Kind.MESSAGE, f"message:{key}", {"key": key, "text": text, "blocks": blocks})
 
     def _fall_back(self, incident: str) -> datetime | None:
         lines, now = self._ledger.lines(incident), self._clock()

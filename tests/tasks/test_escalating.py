@@ -144,7 +144,7 @@ def test_it_tells_everybody_once_and_in_order(ledger, clock, post, driver):
     assert ids(post) == WHOLE
     assert set(post.attempts.values()) == {1}
     slack = [line.body["key"] for line in ledger.lines(INCIDENT, Kind.MESSAGE) if line.key.startswith("message:")]
-    assert slack == ["escalation:opened:1:a", "escalation:opened:2:a", "escalation:opened:3:c"]
+    assert slack == ["escalation:opened:1:a", "escalation:opened:2:a", "escalation:opened:3:c", "nobody-answered:opened"]
     assert ledger.verify(INCIDENT) is None
 
 
