@@ -52,6 +52,7 @@ lint: setup
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint deployments/aws/*.yaml
 	$(BIN)/countermand policies --check deployments/aws/responder-role.yaml
+	$(BIN)/countermand flow-tables --check deployments/aws/flow-logs-athena.yaml
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -13,6 +13,7 @@ from gateway.commands import (
     deciding,
     doors,
     escalation,
+    flow_tables,
     flows,
     incidents,
     inventory,
@@ -33,7 +34,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for commands in (records, practice, doors, opening, incidents, deciding, escalation, policies, costs, flows, inventory):
+for commands in (
+    records,
+    practice,
+    doors,
+    opening,
+    incidents,
+    deciding,
+    escalation,
+    policies,
+    costs,
+    flows,
+    flow_tables,
+    inventory,
+):
     app.add_typer(commands.app)
 for name, group in (
     ("ledger", records_kept.ledger_app),

@@ -62,6 +62,25 @@ _PARAMETERS: Json = {
         "Description": "ARN of the KMS key with which the flow logs' files are encrypted, if any.",
         "AllowedPattern": f"({_KMS})?",
     },
+    "FlowLogWorkgroup": {
+        "Type": "String",
+        "Default": "",
+        "Description": "Athena's workgroup for flow logs (WorkgroupName of flow-logs-athena.yaml), if Athena is asked. The role "
+        "then needs FlowLogBucket, FlowLogDatabase and FlowLogResults too.",
+        "AllowedPattern": "[a-zA-Z0-9._-]*",
+    },
+    "FlowLogDatabase": {
+        "Type": "String",
+        "Default": "",
+        "Description": "The database for flow logs (DatabaseName of flow-logs-athena.yaml).",
+        "AllowedPattern": "[a-z0-9_]*",
+    },
+    "FlowLogResults": {
+        "Type": "String",
+        "Default": "",
+        "Description": "The bucket of Athena's results (ResultsBucket of flow-logs-athena.yaml).",
+        "AllowedPattern": _BUCKET,
+    },
     "EventDataStore": {
         "Type": "String",
         "Default": "",
@@ -104,6 +123,7 @@ _CONDITIONS: Json = {
     "ReadsEncryptedFiles": _both("ReadsTrailFiles", _given("TrailKey")),
     "ReadsFlowLogs": _given("FlowLogBucket"),
     "ReadsEncryptedFlowLogs": _both("ReadsFlowLogs", _given("FlowLogKey")),
+    "AsksAthena": {"Fn::And": [_given(f"FlowLog{one}") for one in ("Workgroup", "Database", "Results")]},
     "KeepsInBucket": _given("EvidenceBucket"),
     "KeepsEncrypted": _both("KeepsInBucket", _given("EvidenceKey")),
     "CopiesSnapshots": _given("SnapshotKey"),
@@ -131,6 +151,9 @@ _NOT_THE_EVIDENCE = (
     "s3:PutBucketPolicy",
     "s3:PutBucketPublicAccessBlock",
 )
+_ATHENA = ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:StartQueryExecution", "athena:StopQueryExecution")
+_GLUE = "arn:${AWS::Partition}:glue:*:${AWS::AccountId}:"
+_TABLES = [{"Fn::Sub": f"{_GLUE}{end}"} for end in ("catalog", "database/${FlowLogDatabase}", "table/${FlowLogDatabase}/*")]
 _LAKE = ("cloudtrail:CancelQuery", "cloudtrail:GetEventDataStore", "cloudtrail:GetQueryResults", "cloudtrail:StartQuery")
 WHERE_SET: dict[str, list[Statement]] = {
     # Without s3:BypassGovernanceRetention, and without deletion.
@@ -156,6 +179,12 @@ WHERE_SET: dict[str, list[Statement]] = {
         _allow(["s3:GetObject"], _bucket("FlowLogBucket", "/*")),
     ],
     "ReadsEncryptedFlowLogs": [_allow(["kms:Decrypt"], {"Ref": "FlowLogKey"})],
+    "AsksAthena": [
+        _allow(_ATHENA, {"Fn::Sub": "arn:${AWS::Partition}:athena:*:${AWS::AccountId}:workgroup/${FlowLogWorkgroup}"}),
+        _allow(["glue:GetDatabase", "glue:GetPartitions", "glue:GetTable"], _TABLES),
+        _allow(["s3:GetBucketLocation", "s3:ListBucket"], _bucket("FlowLogResults")),
+        _allow(["s3:GetObject", "s3:PutObject"], _bucket("FlowLogResults", "/*")),
+    ],
     "ReadsLake": [_allow(_LAKE, {"Ref": "EventDataStore"})],
 }
 """What is allowed where a parameter is given, by the condition that says so."""

@@ -24,10 +24,17 @@ from tasks.flow_logs.fetch import Bounds, Fetcher
 from tasks.flow_logs.found import find_flow_logs
 from tasks.flow_logs.questions import flow_queries
 
+GIVEN = {
+    "FlowLogBucket": BUCKET,
+    "FlowLogWorkgroup": "flow-logs",
+    "FlowLogDatabase": "flow_logs",
+    "FlowLogResults": "acme-results",
+}
+
 
 @pytest.fixture(scope="module")
 def running():
-    with Range(RangeConfig(accounts=(ACCOUNT,), regions=(REGION,), granted=granted_to([ACCOUNT], FlowLogBucket=BUCKET))) as aws:
+    with Range(RangeConfig(accounts=(ACCOUNT,), regions=(REGION,), granted=granted_to([ACCOUNT], **GIVEN))) as aws:
         yield aws
 
 
@@ -164,14 +171,9 @@ VALUES = {"since": 1_700_000_000, "until": 1_700_003_600, "most": 10, "address":
 
 
 @pytest.fixture
-def athena(running, estate, reader, monkeypatch):
-    """Athena as the owner: the responder is given it by the integration's own template."""
-    owner = running.bootstrap()
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", owner.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", owner.secret)
-    monkeypatch.delenv("AWS_SESSION_TOKEN")
+def athena(running, estate):
     client = boto_client(running.url, "athena", REGION, running.bootstrap())
-    client.create_work_group(Name="flow-logs", Configuration={"ResultConfiguration": {"OutputLocation": "s3://results/"}})
+    client.create_work_group(Name="flow-logs", Configuration={"ResultConfiguration": {"OutputLocation": "s3://acme-results/"}})
     return client
 
 
