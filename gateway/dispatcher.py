@@ -45,6 +45,7 @@ class Dispatcher:
         self._every, self._patience = every_seconds, start_seconds
         self._wake = asyncio.Event()
         self._read_to = 0
+        self._sorted_some = False
         self._waiting: dict[str, Line] = {}
 
     def nudge(self) -> None:
@@ -67,6 +68,9 @@ class Dispatcher:
         except Exception as error:
             _log.warning("the deliveries cannot be looked at: %s: %s", type(error).__name__, error)
             return
+        if self._sorted_some:
+            # A round sorts some hundreds; the rest of a storm need not wait for the next look.
+            self._wake.set()
         if self._pace is not None:
             waiting = await asyncio.to_thread(self._pace.chosen, waiting)
         places = asyncio.Semaphore(_AT_ONCE)
@@ -90,7 +94,7 @@ class Dispatcher:
         if self._sorter is None:
             self._read_deliveries()
         else:
-            self._sorter.sort()
+            self._sorted_some = bool(self._sorter.sort())
             self._read_sorted()
         for incident in list(self._waiting):
             if self._ledger.find(incident, "run") is not None:

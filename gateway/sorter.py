@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,7 +20,8 @@ from incident.policy import Policy
 from incident.record import Record
 from incident.trail_event import harmless
 from incident.triage import triage
-from tasks.ledger import Ledger
+from tasks.ledger import Ledger, Taken
+from tasks.ledger.store import Entry
 from tasks.read_back import ReadBack, Reader
 from tasks.suppressions import Suppressions
 
@@ -72,6 +73,9 @@ class Sorter:
         self._read_to = self._sorted_to = 0
         self._waiting: dict[str, Waiting] = {}
         self._opened: dict[str, tuple[Sorted, datetime]] = {}
+        # What one round of sorting has read of the incidents; the next reads it anew.
+        self._actors: dict[str, frozenset[str]] = {}
+        self._reports: dict[str, datetime | None] = {}
 
     def sort(self) -> list[Sorted]:
         """Sort what has arrived and answer it. What AWS does not tell yet stays for the next time.
@@ -80,16 +84,46 @@ class Sorter:
             LedgerUnavailable: the ledger cannot be read or written.
         """
         self._catch_up()
+        self._reports.clear()
+        self._actors.clear()
         chosen = self._next()
         read = self._reader.many([one.finding for one in chosen if not one.by_hand])
         answers = iter(read)
-        done: list[Sorted] = []
-        for one in chosen:
-            answer = ReadBack(one.finding, {}) if one.by_hand else next(answers)
-            verdict = self._decided(one, answer)
-            if verdict is not None:
-                done.append(self._written(one, verdict))
-        return done
+        opened, waiting = dict(self._opened), dict(self._waiting)
+        try:
+            return self._written(self._all_decided((one, None if one.by_hand else next(answers)) for one in chosen))
+        except Taken:
+            # Another gateway was first with one of them. Its word holds, and what was decided after it may no longer be right.
+            self._opened, self._waiting = opened, waiting
+            return []
+        except BaseException:
+            self._opened, self._waiting = opened, waiting
+            raise
+
+    def _all_decided(self, chosen: Iterable[tuple[Waiting, ReadBack | None]]) -> list[tuple[Sorted, list[Entry]]]:
+        """The verdicts, each with its lines; each counts with those after it before any is written."""
+        decided: list[tuple[Sorted, list[Entry]]] = []
+        for one, answer in chosen:
+            verdict = self._decided(one, answer or ReadBack(one.finding, {}))
+            if verdict is None:
+                continue
+            entries: list[Entry] = [(INTAKE, Kind.SORTED, f"sorted:{one.line.key}", verdict.to_json())]
+            if verdict.outcome in (Outcome.JOINS, Outcome.VERSION):
+                entries.append(self._for_incident(verdict))
+            self._remember(verdict, self._clock())
+            decided.append((verdict, entries))
+        return decided
+
+    def _written(self, decided: list[tuple[Sorted, list[Entry]]]) -> list[Sorted]:
+        """All in one transaction: a verdict and the incident's own line of it are there together or not at all."""
+        if not decided:
+            return []
+        written = self._ledger.append_all([entry for _, entries in decided for entry in entries], all_new=[Kind.SORTED])
+        for line, _ in written:
+            incident = str(line.body["incident"])
+            if line.kind == Kind.SORTED and line.body["outcome"] == Outcome.OPENS:
+                self._opened[incident] = (self._opened[incident][0], line.at)
+        return [verdict for verdict, _ in decided]
 
     def _catch_up(self) -> None:
         """What was delivered and what was sorted since the last time, also by another gateway."""
@@ -110,7 +144,6 @@ class Sorter:
         if sorted_.outcome is Outcome.OPENS:
             self._opened.setdefault(sorted_.incident, (sorted_, at))
         elif sorted_.outcome in (Outcome.JOINS, Outcome.VERSION):
-            self._tell_incident(sorted_)
             held = self._opened.get(sorted_.incident)
             if held is not None:
                 self._opened[sorted_.incident] = (replace(held[0], handles=held[0].handles | sorted_.handles), held[1])
@@ -210,31 +243,30 @@ class Sorter:
             updated_at=one.finding.updated_at,
         )
 
-    def _written(self, one: Waiting, verdict: Sorted) -> Sorted:
-        line, _ = self._ledger.append(INTAKE, Kind.SORTED, f"sorted:{one.line.key}", verdict.to_json())
-        # Another gateway may have been first; then its word holds.
-        held = Sorted.from_json(line.body)
-        self._remember(held, line.at)
-        return held
-
-    def _tell_incident(self, sorted_: Sorted) -> None:
-        """The incident's own line for what joined it; a key makes it one, however often this is said."""
+    def _for_incident(self, sorted_: Sorted) -> Entry:
+        """The incident's own line for what joined it."""
         known = self._opened.get(sorted_.incident)
         news = sorted_.outcome is Outcome.JOINS and bool(sorted_.responds)
         news = news and known is not None and not sorted_.handles <= self._handles(known[0])
         body = {**sorted_.to_json(), "news": news}
-        self._ledger.append(sorted_.incident, Kind.FINDING, f"finding:{sorted_.delivery}"[:500], body)
+        return (sorted_.incident, Kind.FINDING, f"finding:{sorted_.delivery}"[:500], body)
 
     def _handles(self, opened: Sorted) -> frozenset[str]:
         """What an incident is known by: its findings, and the actor as far as they have been identified."""
         if not opened.responds or len(self._opened) > _ACTORS_READ:
             return opened.handles
-        actors = self._ledger.lines(opened.incident, Kind.ACTOR)
-        return opened.handles | (handles_of(Actor.from_json(actors[-1].body), opened.account) if actors else frozenset())
+        if opened.incident not in self._actors:
+            actors = self._ledger.lines(opened.incident, Kind.ACTOR)
+            found = handles_of(Actor.from_json(actors[-1].body), opened.account) if actors else frozenset[str]()
+            self._actors[opened.incident] = found
+        return opened.handles | self._actors[opened.incident]
 
     def _is_open(self, incident: str) -> bool:
-        reports = self._ledger.lines(incident, Kind.REPORT)
-        return not reports or self._clock() - reports[-1].at < STAYS_OPEN
+        if incident not in self._reports:
+            reports = self._ledger.lines(incident, Kind.REPORT)
+            self._reports[incident] = reports[-1].at if reports else None
+        reported = self._reports[incident]
+        return reported is None or self._clock() - reported < STAYS_OPEN
 
 
 def _older(delivered: Finding, current: Finding, opened: Sorted) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import Row, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
@@ -22,12 +22,17 @@ from tasks.ledger.schema import LONGEST_INCIDENT, LONGEST_KEY, heads, lines
 
 _BUSY_SECONDS = 30
 _CONNECT_SECONDS = 5
+_KEYS_AT_ONCE = 500
 Entry = tuple[str, str, str, Mapping[str, Any]]
 """Incident, kind, key and body of a line that is to be written."""
 
 
 class LedgerUnavailable(Exception):
     """The ledger cannot be read or written; the message is one line that says why. Nothing may be done that cannot be recorded."""
+
+
+class Taken(Exception):
+    """A line that had to be new is there already: somebody else was first."""
 
 
 class Ledger:
@@ -73,8 +78,15 @@ class Ledger:
         """
         return self.append_all([(incident, kind, key, body)])[0]
 
-    def append_all(self, entries: Iterable[Entry]) -> list[tuple[Line, bool]]:
-        """Write several lines, or none of them, in one transaction; see `append`."""
+    def append_all(self, entries: Iterable[Entry], all_new: Iterable[str] = ()) -> list[tuple[Line, bool]]:
+        """Write several lines, or none of them, in one transaction; see `append`.
+
+        Args:
+            all_new: kinds of which every line must be new.
+
+        Raises:
+            Taken: a key of such a line is taken already; nothing was written.
+        """
         wanted = list(entries)
         for incident, _, key, _ in wanted:
             _check_name("incident", incident, LONGEST_INCIDENT)
@@ -83,12 +95,16 @@ class Ledger:
             # Every writer takes the chains in the same order, or two of them could wait for each other for ever.
             for incident in sorted({entry[0] for entry in wanted}):
                 _hold_chain(connection, incident)
-            return [self._append(connection, *entry) for entry in wanted]
+            written = self._append(connection, wanted)
+            if any(not new and line.kind in set(map(str, all_new)) for line, new in written):
+                # Leaving the transaction so takes back what it wrote.
+                raise Taken
+            return written
 
     def find(self, incident: str, key: str) -> Line | None:
         """The line of an incident with this key."""
         with self._reading() as connection:
-            return _found(connection, incident, key)
+            return next(iter(_found(connection, incident, [key])), None)
 
     def lines(self, incident: str, kind: str | None = None, after: int = 0) -> list[Line]:
         """An incident's lines in their order, all or of one kind, those behind position `after`."""
@@ -148,19 +164,28 @@ class Ledger:
     def close(self) -> None:
         self._engine.dispose()
 
-    def _append(self, connection: Connection, incident: str, kind: str, key: str, body: Mapping[str, Any]) -> tuple[Line, bool]:
-        held = _found(connection, incident, key)
-        if held is not None:
-            return held, False
-        position, previous = _head(connection, incident)
-        line = chained(incident, position + 1, key, str(kind), self._clock().astimezone(UTC), _plain(body), previous)
-        connection.execute(insert(lines).values(**_row(line)))
-        if position == 0:
-            connection.execute(insert(heads).values(incident=incident, position=1, hash=line.hash))
-        else:
-            moved = update(heads).where(heads.c.incident == incident).values(position=line.position, hash=line.hash)
-            connection.execute(moved)
-        return line, True
+    def _append(self, connection: Connection, wanted: list[Entry]) -> list[tuple[Line, bool]]:
+        """A few statements for each chain, however many lines: a storm writes hundreds at once."""
+        chains: dict[str, list[str]] = {}
+        for incident, _, key, _ in wanted:
+            chains.setdefault(incident, []).append(key)
+        held = {(incident, line.key): line for incident, keys in chains.items() for line in _found(connection, incident, keys)}
+        ends = {incident: _head(connection, incident) for incident in chains}
+        written: list[tuple[Line, bool]] = []
+        for incident, kind, key, body in wanted:
+            line = held.get((incident, key))
+            new = line is None
+            if line is None:
+                position, previous = ends[incident]
+                line = chained(incident, position + 1, key, str(kind), self._clock().astimezone(UTC), _plain(body), previous)
+                ends[incident] = (line.position, line.hash)
+                held[incident, key] = line
+            written.append((line, new))
+        added = [line for line, new in written if new]
+        if added:
+            connection.execute(insert(lines), [_row(line) for line in added])
+            _move_heads(connection, added)
+        return written
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -226,9 +251,21 @@ def _head(connection: Connection, incident: str) -> tuple[int, str]:
     return (int(row.position), str(row.hash)) if row else (0, GENESIS)
 
 
-def _found(connection: Connection, incident: str, key: str) -> Line | None:
-    row = connection.execute(select(lines).where(lines.c.incident == incident, lines.c.key == key)).first()
-    return _line(row) if row else None
+def _move_heads(connection: Connection, added: list[Line]) -> None:
+    """One step for each line: the database itself refuses a head that jumps."""
+    first = [{"incident": line.incident, "position": 1, "hash": line.hash} for line in added if line.position == 1]
+    after = [{"chain": line.incident, "place": line.position, "digest": line.hash} for line in added if line.position > 1]
+    if first:
+        connection.execute(insert(heads), first)
+    if after:
+        chain = heads.c.incident == bindparam("chain")
+        connection.execute(update(heads).where(chain).values(position=bindparam("place"), hash=bindparam("digest")), after)
+
+
+def _found(connection: Connection, incident: str, keys: list[str]) -> Iterator[Line]:
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        query = select(lines).where(lines.c.incident == incident, lines.c.key.in_(keys[start : start + _KEYS_AT_ONCE]))
+        yield from (_line(row) for row in connection.execute(query))
 
 
 def _line(row: Row[Any]) -> Line:

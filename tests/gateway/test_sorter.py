@@ -18,6 +18,7 @@ from incident.finding import incident_id, parse_finding
 from incident.joining import Outcome
 from incident.ledger import INTAKE, Kind
 from incident.policy import ApprovedChange, Policy, Responder
+from tasks.ledger import store
 from tasks.roster import Roster
 from tasks.suppressions import NotSuppressed, Suppressions
 
@@ -172,19 +173,45 @@ def test_a_restart_and_another_gateway_decide_nothing_twice(desk, ledger):
 
 
 def test_death_between_the_verdict_and_the_incidents_line_loses_no_finding(desk, ledger, monkeypatch):
+    """Both lines are one transaction; what is kept in memory is taken back with it."""
     (first,) = desk.sort(*known(desk, of(1)))
     desk.deliver(known(desk, of(2, key="AKIAANOTHEROFMALLORY"))[0])
-    with monkeypatch.context() as patched:
+    chained = store.chained
 
-        def dies(sorted_):
+    def dies(incident, *more):
+        if incident == first.incident:
             raise KeyboardInterrupt
+        return chained(incident, *more)
 
-        patched.setattr(desk.sorter, "_tell_incident", dies)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "chained", dies)
         with pytest.raises(KeyboardInterrupt):
             desk.sorter.sort()
+    assert len(ledger.lines(INTAKE, Kind.SORTED)) == 1, "no verdict without the incident's line"
     assert ledger.lines(first.incident, Kind.FINDING) == []
-    desk.new_sorter().sort()
+    assert [one.incident for one in desk.sorter.sort()] == [first.incident]
     assert [line.body["news"] for line in ledger.lines(first.incident, Kind.FINDING)] == [True]
+    assert desk.new_sorter().sort() == []
+
+
+def test_of_two_gateways_that_sort_at_once_the_first_ones_word_holds(desk, ledger, monkeypatch):
+    one, other = desk.sorter, desk.new_sorter()
+    for content in known(desk, of(1), of(2), of(3)):
+        desk.deliver(content)
+    read = one._reader.many
+
+    def slowly(findings):
+        assert len(other.sort()) == 3
+        return read(findings)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(one._reader, "many", slowly)
+        assert one.sort() == []
+    assert one.sort() == []
+    verdicts = [line.body for line in ledger.lines(INTAKE, Kind.SORTED)]
+    assert [body["outcome"] for body in verdicts] == ["opens", "joins", "joins"]
+    assert len(ledger.lines(verdicts[0]["incident"], Kind.FINDING)) == 2
+    assert ledger.verify(INTAKE) is None
 
 
 # ---- Security Hub and CloudTrail ------------------------------------------------------------------------------------

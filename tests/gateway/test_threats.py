@@ -27,8 +27,7 @@ from incident.ledger import INTAKE, Kind
 from incident.policy import Policy
 from tasks.read_back import Reader
 
-# Each is two to three durable lines; `COUNTERMAND_STORM=5000` takes minutes on a busy machine.
-_STORM = int(os.environ.get("COUNTERMAND_STORM", "1000"))
+_STORM = int(os.environ.get("COUNTERMAND_STORM", "5000"))
 
 
 class NoExceptions:
