@@ -13,6 +13,7 @@ from typing import Any
 
 from drill.scenario_check import check_finding, check_steps, read_duration, require
 from drill.scenario_faults import check_count, check_faults
+from drill.scenario_flows import check_flows
 from drill.scenario_principals import check_principals
 from drill.scenario_yaml import ScenarioError, Source
 
@@ -20,7 +21,7 @@ __all__ = ["FindingSpec", "Principal", "Scenario", "ScenarioError", "Step", "loa
 
 _TOP = {
     "name", "description", "teaching", "accounts", "regions", "principals", "estate", "attack", "finding", "expect",
-    "baseline", "config", "trail_files", "delivery_lag", "snapshot_seconds", "snapshot_failures", "faults",
+    "baseline", "config", "trail_files", "delivery_lag", "snapshot_seconds", "snapshot_failures", "faults", "flows",
 }  # fmt: skip
 _EXPECT = {"restored", "complete", "actors"}
 _SCENARIOS = Path(__file__).parent / "scenarios"
@@ -124,6 +125,7 @@ class Scenario:
     snapshot_seconds: float = 0.0
     snapshot_failures: int = 0
     faults: tuple[dict[str, Any], ...] = ()
+    flows: tuple[dict[str, Any], ...] = ()
 
     @property
     def account_ids(self) -> tuple[str, ...]:
@@ -179,6 +181,7 @@ def _build(source: Source) -> Scenario:
         snapshot_seconds=_duration(source, "snapshot_seconds"),
         snapshot_failures=check_count(source, "snapshot_failures"),
         faults=check_faults(source),
+        flows=check_flows(source, regions, names),
     )
 
 

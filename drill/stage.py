@@ -25,6 +25,7 @@ from drill.aws.range import Range
 from drill.client import RangeClient, RangeError, boto_client
 from drill.dump import dump
 from drill.facts import Facts
+from drill.flow_logs import deliver
 from drill.scenario import Scenario, ScenarioError, Step
 from drill.scenario_calls import substitute
 from drill.verdict import Effect, effects_between, flatten
@@ -132,8 +133,14 @@ class Stage:
         self.happened.keys = {name: [k.access_key for k in a.all_keys] for name, a in self._cast.actors.items()}
         # What was set aside for calls that were not needed, so that the end is now.
         self._move(max(0.0, self._offset_left))
+        self._deliver_flows()
         self._make_trouble()
         return self.happened
+
+    def _deliver_flows(self) -> None:
+        """Let the flow logs tell what the scenario says that the network carried."""
+        flows = substitute(list(self.scenario.flows), self.happened.names)
+        deliver(self.range.url, self.scenario.account_ids[0], flows, self._now().timestamp())
 
     def _make_trouble(self) -> None:
         """From here on the responder meets what the scenario has in store for it."""

@@ -98,6 +98,10 @@ def practice_environment(config: Config, aws: Range) -> dict[str, str]:
     }
 
 
+FLOW_LOG_BUCKET = "range-flow-logs"
+"""The bucket of flow logs that the responder's role may read in the range."""
+
+
 def granted_to(accounts: Iterable[str], **parameters: str) -> dict[str, Granted]:
     """What the generated policies let the responder's role do in each account; `parameters` are the template's."""
     accounts = tuple(accounts)

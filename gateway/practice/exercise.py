@@ -26,6 +26,7 @@ from drill.slack.server import FakeSlack
 from drill.stage import Stage, range_config
 from drill.verdict import judge
 from gateway.practice.configuration import (
+    FLOW_LOG_BUCKET,
     PEOPLE,
     WEBHOOK_KEY,
     granted_to,
@@ -113,7 +114,8 @@ class Exercise:
     def _raised(self, folder: Path) -> Iterator[Parts]:
         """Range, Slack, Prefect, worker and gateway, all up, with the estate in place; ended in the reverse order."""
         with ExitStack() as ending:
-            aws = ending.enter_context(Range(range_config(self.scenario, granted=granted_to(self.scenario.account_ids))))
+            granted = granted_to(self.scenario.account_ids, FlowLogBucket=FLOW_LOG_BUCKET)
+            aws = ending.enter_context(Range(range_config(self.scenario, granted=granted)))
             stack = ending.enter_context(Stack(folder, {}))
             slack = ending.enter_context(practice_slack(stack))
             config = practice_config(self.scenario, folder, aws, slack, stack)

@@ -9,7 +9,7 @@ from drill.aws import Range
 from drill.client import boto_client
 from incident.flow_log_format import DEFAULT_FORMAT
 
-ACCOUNT, REGION, BUCKET = "111122223333", "us-east-1", "acme-flow-logs"
+ACCOUNT, REGION, BUCKET = "111122223333", "us-east-1", "range-flow-logs"
 NOW = datetime.now(UTC).replace(microsecond=0)
 SINCE, UNTIL = NOW - timedelta(hours=2), NOW
 BOTH_LAYOUTS = {

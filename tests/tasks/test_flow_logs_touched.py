@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flow_estate import ACCOUNT, BUCKET, NOW, REGION, SINCE, UNTIL, Estate, packed, record
 
 from drill.aws import Range, RangeConfig
 from drill.client import RangeClient
+from drill.scenario import ScenarioError, load, loads
+from drill.stage import Stage
 from gateway.practice.configuration import granted_to, responder_credentials
 from incident.ledger import Kind
 from incident.report import report
@@ -18,6 +21,7 @@ from tasks.config import AwsConfig, FlowLogsConfig
 from tasks.evidence import EvidenceStore
 from tasks.flow_logs.touched import note_touched, read_touched
 
+SCENARIOS = Path(__file__).resolve().parents[2] / "drill" / "scenarios"
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -97,3 +101,29 @@ def test_a_format_without_the_fields_is_said_and_not_taken_for_silence(estate, r
     )
     gaps = " ".join(touched(reader, "198.51.100.7")["gaps"])
     assert "it does not keep action, dstaddr" in gaps
+
+
+def test_a_scenarios_flows_are_there_to_be_read(running, reader):
+    running.reset()
+    stage = Stage(load("mining-instance"), running)
+    stage.build_estate()
+    stage.attack()
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in responder_credentials(running).items():
+            patched.setenv(name, value)
+        now = datetime.now(UTC)
+        told = read_touched(reader, FlowLogsConfig(), ["198.51.100.7"], (now - timedelta(hours=3), now))
+    eni = stage.happened.names["eni"]
+    assert {(row["interface_id"], row["port"], row["action"], row["bytes"]) for row in told["rows"]} == {
+        (eni, 22, "ACCEPT", 48213),
+        (eni, 3389, "REJECT", 40),
+    }
+
+
+def test_a_flow_that_no_flow_log_has_is_an_error_of_the_scenario():
+    text = (SCENARIOS / "mining-instance.yaml").read_text()
+    for wrong, why in (("$nolog", "not defined"), ("7", "flow_log is 7")):
+        with pytest.raises(ScenarioError, match=why):
+            loads(text.replace("{flow_log: $flow_log", f"{{flow_log: {wrong}", 1))
+    with pytest.raises(ScenarioError, match="no IP address"):
+        loads(text.replace("target: 10.0.1.77", "target: nowhere", 1))
