@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: setup demo test test-fast bench mutation nightly lint format lock pictures clean
+.PHONY: setup demo test test-fast bench fuzz mutation nightly lint format lock pictures clean
 
 setup: $(STAMP)
 
@@ -40,6 +40,10 @@ nightly: setup
 bench: setup
 	@$(BIN)/python bench/settings.py
 	@$(BIN)/python bench/reach.py
+
+# 100,000 changed deliveries at the door of a real gateway; some minutes.
+fuzz: setup
+	@COUNTERMAND_FUZZ=100000 $(BIN)/python -m pytest tests/gateway/test_fuzzed_door.py -n 0 -s -q $(PYTEST_ARGS)
 
 # Changes the engine in one place at a time and looks whether its tests notice; some minutes.
 mutation: setup

@@ -67,10 +67,10 @@ def delivery_key(finding: Finding, content: object = None) -> str:
     version = f"{finding.account}:{finding.region}:{finding.id}:{finding.updated_at.isoformat()}:{finding.count}"
     if finding.origin is not Origin.GUARDDUTY:
         # A forged one with the same id must not make a duplicate of the true one, which may come later.
-        digest = hashlib.sha256(canonical(content).encode()).hexdigest()
+        digest = hashlib.sha256(canonical(content).encode(errors="surrogatepass")).hexdigest()
         version = f"{finding.origin}:{version}:{digest[:16]}"
     if len(version) > _LONGEST_VERSION or not version.isprintable():
-        version = hashlib.sha256(version.encode()).hexdigest()
+        version = hashlib.sha256(version.encode(errors="surrogatepass")).hexdigest()
     return f"delivery:{version}"
 
 

@@ -1,6 +1,7 @@
 """A gateway in a process of its own that kills itself at one boundary, and the account that its runs leave behind.
 
-Run as `dying_gateway.py FOLDER BOUNDARY`, with the folders of the tests' helpers on PYTHONPATH; an empty boundary lives. It prints its port when its doors are open.
+Run as `dying_gateway.py FOLDER BOUNDARY`, with the folders of the tests' helpers on PYTHONPATH; an
+empty boundary lives. It prints its port when its doors are open.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import asyncio
 import os
 import signal
 import sys
-from datetime import UTC, datetime
+from collections import deque
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvicorn
@@ -90,6 +92,8 @@ def main(folder: Path, boundary: str) -> None:
 
     intake.arrivals = arrived
     aws = KnowingAws()
+    # A long run of the fuzzer watches this process's memory.
+    aws.asked = deque(maxlen=1)
     aws.findings[finding()["id"]] = as_api(finding())
 
     async def start(incident: str, finding: object, line: object) -> None:
@@ -100,7 +104,7 @@ def main(folder: Path, boundary: str) -> None:
         dying.at("the run, before its line")
         await asyncio.to_thread(ledger.append, incident, "run", "run", {"flow_run": incident})
 
-    sorter = Sorter(ledger, Reader(aws), Policy(), Nothing(), lambda: datetime.now(UTC))  # pyright: ignore
+    sorter = Sorter(ledger, Reader(aws), Policy(), Nothing(), lambda: datetime.now(UTC), lag=timedelta())  # pyright: ignore
     settings = Settings(webhook_keys=("current-key",), reports=folder, poll_seconds=0.05)
     app = create_app(settings, ledger, start, sorter=sorter, pace=Pace(ledger, lambda: datetime.now(UTC)))
 

@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import pytest
 from delivering import INCIDENT, deliver
 from dying_gateway import BOUNDARIES
+from gateway_process import gateway
 
 from incident.ledger import INTAKE, Kind
 from tasks.ledger import Ledger
 
-PROGRAM = Path(__file__).with_name("dying_gateway.py")
 ANSWERED = BOUNDARIES.index("written, before the answer")
-
-
-@contextmanager
-def gateway(folder: Path, boundary: str = "") -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
-    helpers = (PROGRAM.parent, PROGRAM.parents[1] / "incident", PROGRAM.parents[2])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, helpers))}
-    process = subprocess.Popen(
-        [sys.executable, str(PROGRAM), str(folder), boundary], stdout=subprocess.PIPE, text=True, env=environment
-    )
-    try:
-        assert process.stdout is not None
-        port = process.stdout.readline().strip()
-        assert port, "the gateway did not open its doors"
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False) as client:
-            yield process, client
-    finally:
-        process.kill()
-        process.wait(10)
-        process.stdout.close()
 
 
 @pytest.mark.slow
