@@ -48,7 +48,8 @@ def test_changed_deliveries_break_nothing_and_start_nothing(tmp_path, wait_until
         late = resident(process.pid)
     opened = [line.body for line in ledger.lines(INTAKE, Kind.SORTED) if line.body["outcome"] == "opens"]
     print(
-        f"{COUNT} changed deliveries: {dict(codes)}, {early / _MIB:.0f} MiB early, {late / _MIB:.0f} MiB late, {len(opened)} incidents"
+        f"{COUNT} changed deliveries: {dict(codes)}, "
+        f"{early / _MIB:.0f} MiB early, {late / _MIB:.0f} MiB late, {len(opened)} incidents"
     )
     assert "Traceback" not in (tmp_path / "log").read_text()
     assert late - early < _GROWTH
