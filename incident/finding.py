@@ -150,8 +150,11 @@ def incident_id(finding: Finding) -> str:
     parts = (finding.account, finding.region, finding.id)
     name = "/".join(parts) if finding.named is None else ":".join(("by-hand", *parts))
     if finding.origin is not Origin.GUARDDUTY:
-        name = f"{finding.origin}:{hashlib.sha256(canonical(list(parts)).encode()).hexdigest()}"
-    return f"inc-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+        # Half a surrogate, which JSON can carry, is a name like any other.
+        digest = hashlib.sha256(canonical(list(parts)).encode(errors="surrogatepass")).hexdigest()
+        name = f"{finding.origin}:{digest}"
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
+    return f"inc-{digest[:12]}"
 
 
 def parse_finding(raw: object, *, by_hand: bool = False) -> Finding:

@@ -214,7 +214,11 @@ def test_of_two_gateways_that_sort_at_once_the_first_ones_word_holds(desk, ledge
     assert ledger.verify(INTAKE) is None
 
 
-@pytest.mark.parametrize("content", [imported(asff(Title="\ud800")), called(record(userAgent="\ud800"))], ids=["asff", "record"])
+@pytest.mark.parametrize(
+    "content",
+    [imported(asff(Title="\ud800")), called(record(userAgent="\ud800")), called(record("\ud800"))],
+    ids=["asff", "record", "id"],
+)
 def test_half_a_surrogate_is_taken_and_written_once(desk, content):
     assert [desk.deliver(content).outcome for _ in range(2)] == ["accepted", "duplicate"]
 
