@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,16 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from range_account import REGION, Account, Hand, nothing, now, operations, returns
 from roundtrip import told_wrongly, values
-from test_resources_range import Account, Hand, nothing, now, operations, returns, running
 
-from drill.aws import Range
+from drill.aws import Range, RangeConfig
+from gateway.practice.configuration import granted_to
 from incident.family import Scope
 from incident.resources import credentials, federation
 from incident.resources.identity import USERS
 from incident.settings import Fold, Observed, SettingKey
 from tasks.baseline import sweep_region
-
-__all__ = ["running"]
 
 LOOKED_AT = (*federation.FAMILIES, *credentials.FAMILIES, USERS)
 OF_USERS = tuple(family for family in credentials.FAMILIES if not family.inventory)
@@ -50,6 +50,12 @@ class Ways(Account):
         return {key: found for key, found in told_wrongly(folded, values(self.settings())).items() if key.split("/")[2] in kinds}
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[Range]:
+    with Range(RangeConfig(regions=(REGION,), granted=granted_to(["111122223333"]))) as aws:
+        yield aws
+
+
 @pytest.fixture
 def account(running: Range, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ways:
     running.reset()
@@ -58,7 +64,7 @@ def account(running: Range, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret)
     monkeypatch.setenv("AWS_SESSION_TOKEN", keys.token or "")
     monkeypatch.setattr("tasks.baseline.FAMILIES", LOOKED_AT)
-    return Ways(running, tmp_path)
+    return Ways(running, tmp_path, LOOKED_AT)
 
 
 def certificate() -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from drill.aws.range import Range, RangeConfig
+from drill.client import boto_client
 from gateway.practice.configuration import granted_to
 from incident.families import FAMILIES
 from incident.family import Read, Scope
@@ -19,13 +20,24 @@ from tasks.config import AwsConfig
 
 
 @pytest.fixture
-def aws(monkeypatch):
+def running():
     with Range(RangeConfig(regions=("us-east-1", "eu-central-1"), granted=granted_to(["111122223333"]))) as running:
-        keys = running.responder()
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key)
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret)
-        monkeypatch.setenv("AWS_SESSION_TOKEN", keys.token)
-        yield Aws(AwsConfig(accounts=(running.account,), endpoint_url=running.url))
+        yield running
+
+
+@pytest.fixture
+def aws(running, monkeypatch):
+    keys = running.responder()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", keys.token)
+    return Aws(AwsConfig(accounts=(running.account,), endpoint_url=running.url))
+
+
+@pytest.fixture
+def owner(running):
+    """The owner's client of a service, who may make what the responder may only read."""
+    return lambda service: boto_client(running.url, service, "us-east-1", running.bootstrap())
 
 
 def change(name: str, kind: str = "A") -> dict:
@@ -33,9 +45,9 @@ def change(name: str, kind: str = "A") -> dict:
     return {"Action": "CREATE", "ResourceRecordSet": {"Name": name, "Type": kind, "TTL": 60, "ResourceRecords": [{"Value": value}]}}
 
 
-def test_dns_is_swept_from_the_home_region_only_and_is_in_no_region(aws):
+def test_dns_is_swept_from_the_home_region_only_and_is_in_no_region(aws, owner):
     (account,) = aws.config.accounts
-    dns = aws.client(account, "us-east-1", "route53")
+    dns = owner("route53")
     zone = dns.create_hosted_zone(Name="shop.example", CallerReference="1")["HostedZone"]["Id"]
     dns.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change("www.shop.example")]})
     now = datetime.now(UTC)
@@ -48,9 +60,9 @@ def test_dns_is_swept_from_the_home_region_only_and_is_in_no_region(aws):
     assert [one for one in other.settings if one.key.kind in ("dns-record", "hosted-zone")] == []
 
 
-def test_pages_that_break_between_records_of_one_name_are_all_read(aws):
+def test_pages_that_break_between_records_of_one_name_are_all_read(aws, owner):
     (account,) = aws.config.accounts
-    dns = aws.client(account, "us-east-1", "route53")
+    dns = owner("route53")
     zone = dns.create_hosted_zone(Name="shop.example", CallerReference="1")["HostedZone"]["Id"]
     names = [("a.shop.example", "A"), ("a.shop.example", "TXT"), ("b.shop.example", "A"), ("c.shop.example", "TXT")]
     dns.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change(*one) for one in names]})
@@ -66,16 +78,16 @@ def test_only_global_services_are_asked_in_the_home_region_alone():
     assert {read.service for family in FAMILIES if family.home_only for read in family.inventory} == {"iam", "route53"}
 
 
-def test_a_function_without_policy_and_url_is_no_failed_read(aws):
+def test_a_function_without_policy_and_url_is_no_failed_read(aws, owner):
     (account,) = aws.config.accounts
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    identities = aws.client(account, "us-east-1", "iam")
+    identities = owner("iam")
     role = identities.create_role(RoleName="pay-role", AssumeRolePolicyDocument=document)["Role"]["Arn"]
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("pay.py", "")
-    functions = aws.client(account, "us-east-1", "lambda")
+    functions = owner("lambda")
     code = {"ZipFile": archive.getvalue()}
     functions.create_function(FunctionName="pay", Runtime="python3.12", Role=role, Handler="pay.pay", Code=code)
 
