@@ -91,7 +91,7 @@ def status(incident: str, lines: Iterable[Line], policy: Policy, now: datetime) 
         phase=_phase(lines),
         ended=_ended(lines),
         why_not="" if told.get("responds", True) else str(told.get("reason", "")),
-        regions=len(coverage(lines)),
+        regions=sum(row["status"] != "not enabled" for row in coverage(lines)),
         unread=tuple(gaps(lines)),
         waiting=waiting,
         deadline=_deadline(lines, waiting, now),

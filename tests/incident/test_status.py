@@ -100,10 +100,11 @@ def test_a_region_that_was_not_read_is_named_with_why():
     rows = [
         {"account": "1", "region": "us-east-1", "status": "covered", "why": ""},
         {"account": "1", "region": "eu-west-1", "status": "denied", "why": "<@U1> said no"},
+        {"account": "1", "region": "af-south-1", "status": "not enabled", "why": ""},
     ]
     shown = Book().add(Kind.OPENED, "opened", OPENED).add(Kind.COVERAGE, "c", {"what": "events", "regions": rows}).at()
     blocks = str(status_message(shown, "", "")[1])
-    assert "1 of 2 regions read, 1 not" in blocks
+    assert "1 of 2 regions read, 1 not" in blocks, "a region that the account has not enabled is none of its regions"
     assert "eu-west-1: denied" in blocks
     assert "<@U1>" not in blocks
     assert "<!here>" not in blocks
