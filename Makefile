@@ -27,7 +27,7 @@ demo: setup
 	@$(BIN)/countermand demo $(if $(INTERACTIVE),--interactive)
 
 test: setup
-	@$(BIN)/python -m pytest tests -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fast: setup
 	@$(BIN)/python -m pytest tests -m "not slow and not browser and not postgres" -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)

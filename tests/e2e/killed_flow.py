@@ -12,7 +12,7 @@ from tasks import hands
 
 KILLED_AT = "after outcome"
 # `make nightly` kills after every step.
-STRIDE = int(os.environ.get("COUNTERMAND_BOUNDARY_STRIDE", "6"))
+STRIDE = int(os.environ.get("COUNTERMAND_BOUNDARY_STRIDE", "12"))
 
 
 def main() -> None:

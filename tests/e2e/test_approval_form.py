@@ -92,7 +92,13 @@ class Desk:
         api = f"{self.stack.prefect_url}/api"
         deployment = httpx.get(f"{api}/deployments/name/ask/ask", timeout=30).raise_for_status().json()["id"]
         body = {"parameters": {"incident": incident}}
-        run = httpx.post(f"{api}/deployments/{deployment}/create_flow_run", json=body, timeout=30).raise_for_status().json()["id"]
+        door = f"{api}/deployments/{deployment}/create_flow_run"
+        answers: list[httpx.Response] = []
+        # Prefect answers 503 while its database is busy.
+        until(
+            lambda: answers.append(httpx.post(door, json=body, timeout=30)) or answers[-1].status_code != 503, "Prefect's database"
+        )
+        run = answers[-1].raise_for_status().json()["id"]
         self.ledger.append(incident, Kind.RUN, "run", {"flow_run": run})
         return SimpleNamespace(incident=incident, plan=plan, asked=asked, run=run)
 

@@ -411,7 +411,7 @@ ALWAYS_THERE = [
     Case("vpc-block-public-access", NOTHING, st.sampled_from(["off", "block-bidirectional", "block-ingress"]), "options"),
 ]
 
-NO_WAY_BACK = {"vpc-peering-acceptance", "transit-gateway-acceptance"}
+NO_WAY_BACK = {"vpc-peering-acceptance", "transit-gateway-acceptance", "network-interface-public-address"}
 ANSWERED_WHOLE = {"transit-gateway-peering", "traffic-mirror-filter-rule", "nat-gateway-address"}
 """Kinds whose calls are checked by examples in the tests of their families."""
 OTHER_SERVICES = {"elasticloadbalancing", "network-firewall", "rds", "lambda", "route53"}
