@@ -16,8 +16,9 @@ from incident.network.function import FUNCTION
 from incident.resources.bucket import BUCKET, CONTENT
 from incident.resources.compute import INSTANCE
 from incident.resources.function_part import LAYER
-from incident.resources.identity import GLOBAL, USER
-from incident.resources.role import ROLE
+from incident.resources.group import ATTACHED_GROUP_POLICY, GROUP, GROUP_POLICY
+from incident.resources.identity import ACCESS_KEY, ATTACHED_USER_POLICY, GLOBAL, LOGIN_PROFILE, USER, USER_POLICY
+from incident.resources.role import ATTACHED_ROLE_POLICY, ROLE, ROLE_POLICY
 from incident.settings import Reversal, SettingKey
 
 
@@ -28,6 +29,7 @@ class Of(StrEnum):
     FUNCTION = "functions"
     USER = "users"
     ROLE = "roles"
+    GROUP = "groups"
     NETWORK = "flow-logs"
     BUCKET = "buckets"
     LAYER = "layers"
@@ -35,6 +37,8 @@ class Of(StrEnum):
 
 WITH_CODE = (Of.FUNCTION, Of.LAYER)
 """What has code, which is fetched from where AWS's answer says."""
+
+IDENTITIES = (Of.USER, Of.ROLE, Of.GROUP)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,7 +53,7 @@ class Subject:
     @property
     def folder(self) -> str:
         """Where its items lie."""
-        if self.of in (Of.USER, Of.ROLE):
+        if self.of in IDENTITIES:
             return f"identities/{self.account}/{self.of}/{part_of_name(self.name)}"
         if self.of is Of.NETWORK:
             return f"{self.of}/{self.account}"
@@ -58,11 +62,15 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """A read for each value that the JMESPath `path` finds in an answer, with the value as its `parameter`."""
+    """A read for each value that the JMESPath `path` finds in an answer, with the value as its `parameter`.
+
+    `then` are further reads, in the same way, on what that read answers; they have its parameters too.
+    """
 
     path: str
     parameter: str
     read: Read
+    then: Each | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,7 @@ def facts(subject: Subject) -> tuple[Fact, ...]:
         Of.FUNCTION: _of_function,
         Of.USER: _of_user,
         Of.ROLE: _of_role,
+        Of.GROUP: _of_group,
         Of.NETWORK: _of_networks,
         Of.BUCKET: _of_bucket,
         Of.LAYER: _of_layer,
@@ -157,29 +166,47 @@ def _of_bucket(one: Subject) -> tuple[Fact, ...]:
     )
 
 
+def _policies(one: Subject, owner: str) -> tuple[Fact, ...]:
+    """What a `User`, `Role` or `Group` may do: the documents in it, what is attached, and each attached policy's versions.
+
+    An actor who sets another version as the default leaves the others to be read. AWS's own policies are not kept: they are public,
+    and have up to hundreds of versions. https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
+    """
+    named = {f"{owner}Name": one.name}
+    attached, inline = Read("iam", f"ListAttached{owner}Policies", named), Read("iam", f"List{owner}Policies", named)
+    documents = Each("PolicyNames", "PolicyName", Read("iam", f"Get{owner}Policy", named))
+    version = Each("Versions[].VersionId", "VersionId", Read("iam", "GetPolicyVersion"))
+    theirs = "AttachedPolicies[?!contains(PolicyArn, ':iam::aws:policy/')].PolicyArn"
+    versions = Each(theirs, "PolicyArn", Read("iam", "ListPolicyVersions"), version)
+    return (
+        Fact(f"{one.folder}/attached.json", f"policies attached to {one.name}", (attached,)),
+        Fact(f"{one.folder}/policies.json", f"policies of {one.name}", (inline,), documents),
+        Fact(f"{one.folder}/versions.json", f"every version of the policies attached to {one.name}", (attached,), versions),
+    )
+
+
 def _of_user(one: Subject) -> tuple[Fact, ...]:
     """See https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed.html for what last-used tells."""
     named = {"UserName": one.name}
-    documents = Each("PolicyNames", "PolicyName", Read("iam", "GetUserPolicy", named))
     used = Each("AccessKeyMetadata[].AccessKeyId", "AccessKeyId", Read("iam", "GetAccessKeyLastUsed"))
     return (
         Fact(f"{one.folder}/user.json", f"user {one.name}", (Read("iam", "GetUser", named),)),
         Fact(f"{one.folder}/access-keys.json", f"access keys of {one.name}", (Read("iam", "ListAccessKeys", named),), used),
-        Fact(f"{one.folder}/attached.json", f"policies attached to {one.name}", (Read("iam", "ListAttachedUserPolicies", named),)),
-        Fact(f"{one.folder}/policies.json", f"policies of {one.name}", (Read("iam", "ListUserPolicies", named),), documents),
+        *_policies(one, "User"),
         Fact(f"{one.folder}/groups.json", f"groups of {one.name}", (Read("iam", "ListGroupsForUser", named),)),
     )
 
 
 def _of_role(one: Subject) -> tuple[Fact, ...]:
     """Who may assume a role and when it was last used stand in the role itself."""
-    named = {"RoleName": one.name}
-    documents = Each("PolicyNames", "PolicyName", Read("iam", "GetRolePolicy", named))
-    return (
-        Fact(f"{one.folder}/role.json", f"role {one.name}", (Read("iam", "GetRole", named),)),
-        Fact(f"{one.folder}/attached.json", f"policies attached to {one.name}", (Read("iam", "ListAttachedRolePolicies", named),)),
-        Fact(f"{one.folder}/policies.json", f"policies of {one.name}", (Read("iam", "ListRolePolicies", named),), documents),
-    )
+    role = Fact(f"{one.folder}/role.json", f"role {one.name}", (Read("iam", "GetRole", {"RoleName": one.name}),))
+    return (role, *_policies(one, "Role"))
+
+
+def _of_group(one: Subject) -> tuple[Fact, ...]:
+    """Who is in a group stands in the group itself."""
+    group = Fact(f"{one.folder}/group.json", f"group {one.name}", (Read("iam", "GetGroup", {"GroupName": one.name}),))
+    return (group, *_policies(one, "Group"))
 
 
 def _of_networks(one: Subject) -> tuple[Fact, ...]:
@@ -194,13 +221,12 @@ def code_item(function: Subject) -> str:
 
 def subjects(instances: Iterable[SettingKey], reversals: Iterable[Reversal], actor: Actor) -> tuple[Subject, ...]:
     """Of what facts are kept: instances that would go, functions that the actor wrote, buckets and layers that they made, whom
-    they acted as or made, and the flow logs of every region where they wrote.
+    they acted as, made or gave anything, and the flow logs of every region where they wrote.
     """
     written = [reversal.key for reversal in reversals]
     found = {Subject(Of.INSTANCE, key.account, key.region, key.resource) for key in instances}
     found |= {_function(key) for key in written if key.kind.split("-")[0] == FUNCTION}
-    found |= {Subject(Of.USER, key.account, GLOBAL, key.resource) for key in written if key.kind == USER}
-    found |= {Subject(Of.ROLE, key.account, GLOBAL, key.resource) for key in written if key.kind == ROLE}
+    found |= {identity for key in written if (identity := _identity(key)) is not None}
     made = [reversal.key for reversal in reversals if reversal.target is None]
     found |= {Subject(Of.BUCKET, key.account, key.region, key.resource) for key in made if key.kind == BUCKET}
     found |= {Subject(Of.LAYER, key.account, key.region, key.resource) for key in made if key.kind == LAYER}
@@ -212,6 +238,27 @@ def _function(key: SettingKey) -> Subject:
     """A function by its name, without the qualifier of a version or alias."""
     name = key.resource.split(":function:")[-1].split(":")[0]
     return Subject(Of.FUNCTION, key.account, key.region, name)
+
+
+_HELD_BY = {
+    USER: Of.USER,
+    LOGIN_PROFILE: Of.USER,
+    USER_POLICY: Of.USER,
+    ATTACHED_USER_POLICY: Of.USER,
+    ACCESS_KEY: Of.USER,
+    ROLE: Of.ROLE,
+    ROLE_POLICY: Of.ROLE,
+    ATTACHED_ROLE_POLICY: Of.ROLE,
+    GROUP: Of.GROUP,
+    GROUP_POLICY: Of.GROUP,
+    ATTACHED_GROUP_POLICY: Of.GROUP,
+}
+
+
+def _identity(key: SettingKey) -> Subject | None:
+    """The user, role or group that a setting is, or is held by."""
+    name = key.name if key.kind == ACCESS_KEY else key.resource
+    return Subject(_HELD_BY[key.kind], key.account, GLOBAL, name) if key.kind in _HELD_BY and name else None
 
 
 def _acted_as(actor: Actor) -> Iterable[Subject]:
@@ -240,4 +287,7 @@ def rests_on(key: SettingKey) -> tuple[str, ...]:
         return items_of(Subject(Of.BUCKET, key.account, key.region, key.resource))
     if key.kind == LAYER:
         return items_of(Subject(Of.LAYER, key.account, key.region, key.resource))
-    return items_of(_function(key)) if key.kind == FUNCTION else ()
+    if key.kind == FUNCTION:
+        return items_of(_function(key))
+    identity = _identity(key)
+    return items_of(identity) if identity else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ import httpx
 import jmespath
 
 from incident.family import Read, Scope
-from incident.volatile import WITH_CODE, Fact, Subject, code_item, facts, items_of
+from incident.volatile import WITH_CODE, Each, Fact, Subject, code_item, facts, items_of
 from tasks.aws import Aws, AwsError
 from tasks.evidence import EvidenceStore
 
@@ -24,6 +24,8 @@ MOST_CODE_BYTES = 300 * 2**20
 
 MOST_PAGES = 200
 """Of one answer: 200,000 versions of a bucket. An actor can put more there than a machine can hold."""
+
+_Told = tuple[Read, list[dict[str, Any]]]
 
 _WITHHELD = "left out: whoever has this link has the code while it is valid"
 
@@ -72,12 +74,9 @@ class Collector:
         read, answers = self._first(scope, fact.reads)
         asked = [read]
         if fact.each:
-            found = dict.fromkeys(value for answer in answers for value in jmespath.search(fact.each.path, answer) or ())
-            for value in found:
-                one = [value] if fact.each.parameter.endswith("Ids") else value
-                more = replace(fact.each.read, parameters={**fact.each.read.parameters, fact.each.parameter: one})
+            for more, told in self._further(scope, fact.each, answers, {}):
                 asked.append(more)
-                answers += self._answers(scope, more)
+                answers += told
         return {
             "account": scope.account,
             "region": scope.region,
@@ -86,6 +85,18 @@ class Collector:
             "at": self._clock().isoformat(),
             "answers": answers,
         }
+
+    def _further(self, scope: Scope, each: Each, answers: list[dict[str, Any]], given: dict[str, Any]) -> Iterator[_Told]:
+        """The reads for each of what the answers name, with their answers; `given` are the parameters of the read before."""
+        found = dict.fromkeys(value for answer in answers for value in jmespath.search(each.path, answer) or ())
+        for value in found:
+            one = [value] if each.parameter.endswith("Ids") else value
+            named = {**each.read.parameters, **given, each.parameter: one}
+            read = replace(each.read, parameters=named)
+            told = self._answers(scope, read)
+            yield read, told
+            if each.then:
+                yield from self._further(scope, each.then, told, named)
 
     def _first(self, scope: Scope, reads: tuple[Read, ...]) -> tuple[Read, list[dict[str, Any]]]:
         """The first of the reads that AWS answers."""

@@ -27,6 +27,7 @@ from incident.settings import Observed, SettingKey, Value, Write
 
 _POLICIES = Policies("Group")
 GROUP = _POLICIES.kind
+GROUP_POLICY, ATTACHED_GROUP_POLICY = _POLICIES.inline, _POLICIES.attached
 
 
 def _create(event: Event) -> Iterator[Write]:

@@ -218,6 +218,38 @@ def test_a_role_is_kept_and_one_that_is_gone_is_a_gap(collector, store, made):
     assert set(store.gaps(INCIDENT)) == set(items_of(gone))
 
 
+def test_a_group_is_kept_with_every_version_of_what_is_attached_save_awss_own(aws, collector, store):
+    iam = boto_client(aws.url, "iam", REGION, aws.bootstrap())
+    iam.create_group(GroupName="ops")
+    arn = iam.create_policy(PolicyName="quiet", PolicyDocument=LETS_ALL)["Policy"]["Arn"]
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=LETS_ALL.replace("Allow", "Deny"), SetAsDefault=True)
+    for attached in (arn, "arn:aws:iam::aws:policy/AdministratorAccess"):
+        iam.attach_group_policy(GroupName="ops", PolicyArn=attached)
+    collector.collect(INCIDENT, Subject(Of.GROUP, ACCOUNT, "global", "ops"))
+    kept = store.load_json(INCIDENT, f"identities/{ACCOUNT}/groups/ops/versions.json")
+    effects = {
+        one["PolicyVersion"]["VersionId"]: one["PolicyVersion"]["Document"]["Statement"][0]["Effect"]
+        for one in kept["answers"]
+        if "PolicyVersion" in one
+    }
+    assert effects == {"v1": "Allow", "v2": "Deny"}
+    assert {one["parameters"].get("PolicyArn", arn) for one in kept["asked"]} == {arn}
+    assert store.gaps(INCIDENT) == {}
+
+
+def test_the_deletion_of_what_an_identity_holds_rests_on_the_identity_and_that_is_kept():
+    held = [
+        setting("access-key", "AKIA9", "global")._replace(name="planted"),
+        setting("attached-role-policy", "jobs", "global")._replace(name="arn:aws:iam::111122223333:policy/quiet"),
+        setting("group-policy", "ops", "global")._replace(name="all"),
+    ]
+    written = [Reversal(key, None, Source.RECORD, UNKNOWN, ()) for key in held]
+    found = {name for one in subjects((), written, Actor({})) for name in items_of(one)}
+    for key in held:
+        assert rests_on(key)
+        assert set(rests_on(key)) <= found
+
+
 def test_where_flow_logs_go_is_kept_for_each_region(collector, store, made):
     collector.collect(INCIDENT, Subject(Of.NETWORK, ACCOUNT, REGION))
     assert "FlowLogs" in store.load_json(INCIDENT, f"flow-logs/{ACCOUNT}/{REGION}.json")["answers"][0]
