@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from incident.family import Read, Scope
-from incident.isolation import Answers, Surroundings, further_reads, is_needed, reads, surroundings
 from incident.planner import Unread
 from incident.settings import SettingKey
+from incident.surroundings import Answers, Surroundings, further_reads, is_needed, reads, surroundings
 from tasks.aws import Aws, AwsError
 
 _NO_SUCH_INSTANCE = "InvalidInstanceID.NotFound"

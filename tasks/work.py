@@ -19,7 +19,6 @@ from prefect.logging import get_run_logger
 from incident.families import family_for_kind
 from incident.family import Read, Scope
 from incident.guards import Tagged
-from incident.isolation import Surroundings
 from incident.ledger import Kind
 from incident.plan import Plan, Step
 from incident.planner import Unread
@@ -27,6 +26,7 @@ from incident.record import Record
 from incident.resources.identity import GLOBAL
 from incident.resources.spot import ORDERS
 from incident.settings import Observed, Reversal, SettingKey, canonical
+from incident.surroundings import Surroundings
 from incident.volatile import Subject
 from tasks.aws import DENIED, AwsError, observe
 from tasks.baseline import Swept, sweep_region

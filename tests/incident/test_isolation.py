@@ -12,17 +12,7 @@ from hypothesis import strategies as st
 
 from incident.finding import Named, parse_finding
 from incident.guards import refusals
-from incident.isolation import (
-    Answers,
-    Surroundings,
-    Suspect,
-    further_reads,
-    isolation,
-    reads,
-    still_connected,
-    surroundings,
-    suspects,
-)
+from incident.isolation import Suspect, isolation, still_connected, suspects
 from incident.named import named_finding
 from incident.network.rules import Rule
 from incident.plan import Step
@@ -30,6 +20,7 @@ from incident.planner import Unread
 from incident.policy import Policy
 from incident.resources.quarantine import CLOSED, OPEN, group_value, rules_at_first, rules_of, serves
 from incident.settings import Reversal, Source
+from incident.surroundings import Answers, Surroundings, further_reads, reads, surroundings
 
 INSTANCE = setting("instance", "i-1")
 RUN = record("RunInstances")
