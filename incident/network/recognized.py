@@ -1,8 +1,6 @@
 """What is known of an operation that no family understands: what it changes, and what a person can do about it.
 
-`recognized_ec2` and its siblings list every known operation. In each group, `pairs` have an operation that takes them back,
-`overwrites` replace or remove something whose earlier value must be known, what `lost` ones did does not come back, and `watched`
-ones change no setting but tell what somebody was after. To add an operation, write its name where it belongs.
+`recognized_ec2` and its siblings list every known operation, in the form of `recognized_group`.
 """
 
 from __future__ import annotations
@@ -12,6 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
+from incident.network.recognized_a_to_l import SERVICES_A_TO_L
+from incident.network.recognized_ec2 import EC2
+from incident.network.recognized_m_to_z import SERVICES_M_TO_Z
+
 
 class Undo(StrEnum):
     """How an operation can be taken back."""
@@ -20,18 +22,6 @@ class Undo(StrEnum):
     OVERWRITE = "overwrites"
     LOST = "lost"
     WATCHED = "watched"
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The operations of one service on one kind of thing, as CloudTrail names service and operation."""
-
-    service: str
-    thing: str
-    pairs: str = ""
-    overwrites: str = ""
-    lost: str = ""
-    watched: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +87,6 @@ _VERSION = re.compile(r"\d{8}(v\d+)?$")
 
 @cache
 def _known() -> dict[str, Recognized]:
-    # The tables import `Group` from here.
-    from incident.network.recognized_a_to_l import SERVICES_A_TO_L
-    from incident.network.recognized_ec2 import EC2
-    from incident.network.recognized_m_to_z import SERVICES_M_TO_Z
-
     groups = (*EC2, *SERVICES_A_TO_L, *SERVICES_M_TO_Z)
     found: dict[str, tuple[str, Undo]] = {}
     for group in groups:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from incident.network.recognized import Group
+from incident.network.recognized_group import Group
 
 SERVICES_M_TO_Z = (
     Group(
