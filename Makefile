@@ -41,9 +41,10 @@ bench: setup
 	@$(BIN)/python bench/settings.py
 	@$(BIN)/python bench/reach.py
 
-# 100,000 changed deliveries at the door of a real gateway; some minutes.
+# 100,000 changed deliveries at the door of a real gateway, and a thousand made up from each door's own description; some minutes.
 fuzz: setup
-	@COUNTERMAND_FUZZ=100000 $(BIN)/python -m pytest tests/gateway/test_fuzzed_door.py -n 0 -s -q $(PYTEST_ARGS)
+	@COUNTERMAND_FUZZ=100000 COUNTERMAND_EXAMPLES=1000 $(BIN)/python -m pytest tests/gateway/test_fuzzed_door.py tests/gateway/test_openapi.py \
+		-n 0 -s -q $(PYTEST_ARGS)
 
 # Changes the engine in one place at a time and looks whether its tests notice; some minutes.
 mutation: setup

@@ -29,6 +29,7 @@ from gateway.doors.sns import NotChecked, Notifications, Refused, Told
 from gateway.headers import SafeHeaders
 from gateway.intake import Ingested, ingest
 from gateway.keys import matching_key
+from gateway.openapi import document
 from gateway.pace import Pace
 from gateway.sorter import Sorter
 from incident.ledger import INTAKE
@@ -105,12 +106,14 @@ def create_app(
                 await task
         doors.close()
 
+    described = document(sns=sns is not None, slack=slack is not None)
     routes: list[Route | Mount] = [
         Route("/webhooks/guardduty", doors.guardduty, methods=["POST"]),
         *([Route("/webhooks/sns", doors.sns, methods=["POST"])] if sns is not None else []),
         Route("/healthz", doors.health),
         Route("/readyz", doors.ready),
         Route("/incidents/{incident}/report", doors.report),
+        Route("/openapi.json", lambda request: JSONResponse(described)),
     ]
     if slack is not None:
         routes.append(Mount("/slack", slack))

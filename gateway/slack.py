@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from aiohttp import ClientError
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
@@ -101,6 +102,7 @@ def bolt_app(
     listeners = _Listeners(decisions, client, team)
     app.action(re.compile("countermand_(approve|reject)"))(listeners.clicked)
     app.view(CALLBACK)(listeners.submitted)
+    app.error(_troubled)
     if commands is not None:
         app.command(COMMAND)(_Commanded(listeners, commands).commanded)
     return app
@@ -278,6 +280,15 @@ class _Commanded:
             await respond(**_ephemeral(reply))
         except _TROUBLES as error:
             _log.warning("nobody could be told that %s (%s)", reply.text, type(error).__name__)
+
+
+async def _troubled(error: Exception) -> BoltResponse:
+    """Slack itself is away: it is told to come again. Anything else is a fault of ours, of which the log must tell all."""
+    if isinstance(error, _TROUBLES):
+        _log.warning("Slack's request cannot be answered now: %s", type(error).__name__)
+        return BoltResponse(status=503, body="Slack is not reached; try again", headers={"Retry-After": "5"})
+    _log.error("Slack's request could not be answered", exc_info=error)
+    return BoltResponse(status=500, body="")
 
 
 def _ephemeral(reply: Reply) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import typer
 
 from gateway.commands.shell import UserError, read_config
@@ -22,3 +24,11 @@ def gateway() -> None:
             "the gateway has no webhook key; set COUNTERMAND_GATEWAY__WEBHOOK_KEYS to a JSON list with one long random key"
         )
     uvicorn.run(build_app(config), host=config.gateway.host, port=config.gateway.port, log_level="info", server_header=False)
+
+
+@app.command()
+def openapi() -> None:
+    """Print the doors as an OpenAPI document; an open gateway serves it at `/openapi.json`."""
+    from gateway.openapi import document
+
+    print(json.dumps(document(), indent=2))
