@@ -10,6 +10,7 @@ from prefect import flow
 
 from flows.artifacts import show_report
 from flows.case import Case
+from flows.exposing import note_exposures
 from incident import messages
 from incident.ledger import Kind
 from incident.report import Report, report
@@ -30,6 +31,7 @@ async def write_report(incident: str, look: int = 1) -> str:
         await in_thread(note_costs, case.hands.aws, case.hands.ledger, incident, look, case.hands.clock())
     if case.hands.config.flow_logs.in_report:
         await in_thread(_note_traffic, case, look)
+    await in_thread(note_exposures, case, look)
     written = report(case.hands.ledger.lines(incident))
     await in_thread(_write, case, written)
     await show_report(incident, render.text(written))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from incident.boxes import PORTS, Box, Boxes, Version, common, everything, internet, network, union, ways
+from incident.boxes import PORTS, Box, Boxes, Version, common, everything, internet, minus, network, union, ways
 from incident.exposure import Exposure, Hop, Verdict, subnet_gates, through
 from incident.gates import Gate, groups_gate
 from incident.network.rules import Rule
@@ -61,7 +61,8 @@ def _judged(seen: Visible, arn: str, told: Mapping[str, Any], version: Version) 
     widest = min(found, key=lambda one: list(Verdict).index(one.verdict))
     boxes = union(box for one in found for box in one.boxes)
     behind = tuple(_behind(seen, arn, told)) if widest.verdict in (Verdict.OPEN, Verdict.UNKNOWN) else ()
-    return replace(widest, boxes=boxes, reached=ways(version, boxes), behind=behind)
+    maybe = minus(union(box for one in found for box in one.maybe), boxes)
+    return replace(widest, boxes=boxes, maybe=maybe, reached=ways(version, boxes), perhaps=ways(version, maybe), behind=behind)
 
 
 def _now(seen: Visible, arn: str, told: Mapping[str, Any], name: str) -> list[Any]:

@@ -10,6 +10,9 @@ from incident.boxes import Boxes, Version, Way, common, internet, minus, union, 
 from incident.gates import Gate, acl_gate, block_gate, routes_gate
 from incident.visible import Visible
 
+NOT_READ = "(not read)"
+"""Stands for the resource where not even the list of what there is was read."""
+
 
 class Verdict(StrEnum):
     """Whether the internet reaches something."""
@@ -42,6 +45,7 @@ class Exposure:
         path: from the public address inwards.
         unknown: what was not read and would be needed.
         behind: where a load balancer sends what it takes.
+        boxes: `reached` as packets; `maybe` those of `perhaps`.
     """
 
     account: str
@@ -58,6 +62,7 @@ class Exposure:
     unknown: tuple[str, ...] = ()
     behind: tuple[Hop, ...] = ()
     boxes: Boxes = field(default_factory=Boxes, compare=False, repr=False)
+    maybe: Boxes = field(default_factory=Boxes, compare=False, repr=False)
 
     @property
     def place(self) -> tuple[str, str, str, int]:
@@ -104,6 +109,7 @@ def through(
         tuple(path),
         tuple(dict.fromkeys(unknown)) if may else (),
         boxes=sure,
+        maybe=minus(may, sure),
     )
 
 

@@ -67,6 +67,8 @@ class Kind(StrEnum):
     """A message that escalation sends, and what its channel answered."""
     PROOF = "proof"
     COSTS = "costs"
+    EXPOSURES = "exposures"
+    """What the internet reached before the incident, after the actor's last change, and at the report."""
     TRAFFIC = "traffic"
     """What the actor's addresses touched, as flow logs tell."""
     REPORT = "report"

@@ -82,7 +82,8 @@ def explained(
     fold = Fold(before)
     for record in in_order(records):
         family = family_for_event(record.operation)
-        if family is None or not record.succeeded or record.time < proposal.since:
+        # CloudTrail's times are whole seconds: what was done in the baseline's own second may have been done after it.
+        if family is None or not record.succeeded or record.time < proposal.since.replace(microsecond=0):
             continue
         try:
             fold.read(record, family.writes)

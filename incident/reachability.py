@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from incident.balancers import balancer_exposures
 from incident.boxes import Version, common, internet, network
-from incident.exposure import Exposure, Hop, Verdict, subnet_gates, through
+from incident.exposure import NOT_READ, Exposure, Hop, Verdict, subnet_gates, through
 from incident.gates import groups_gate, leads_out
 from incident.network.values import identifiers, mapping, text
 from incident.visible import Visible
@@ -102,7 +102,7 @@ def _not_read(seen: Visible) -> Iterator[Exposure]:
     for kind, what in (("network-interface", "interfaces"), ("load-balancer", "load balancers")):
         if not seen.read_all_of(kind):
             unknown = (f"which {what} there are: not all of them were read",)
-            yield Exposure(seen.scope.account, seen.scope.region, what, "(not read)", Verdict.UNKNOWN, unknown=unknown)
+            yield Exposure(seen.scope.account, seen.scope.region, what, NOT_READ, Verdict.UNKNOWN, unknown=unknown)
     natted = {text(mapping(values.get("")).get("AllocationId")) for values in seen.resources("nat-gateway").values()}
     natted |= {name for values in seen.resources("nat-gateway-address").values() for name in values}
     for allocation, values in seen.resources("address-association").items():

@@ -70,6 +70,7 @@ class Report:
     when: Timeline = field(default_factory=Timeline)
     ours: tuple[str, ...] = ()
     costs: dict[str, Any] = field(default_factory=dict[str, Any])
+    exposures: dict[str, Any] = field(default_factory=dict[str, Any])
     traffic: dict[str, Any] = field(default_factory=dict[str, Any])
     undone: tuple[dict[str, Any], ...] = ()
     cut_off: tuple[str, ...] = ()
@@ -116,6 +117,7 @@ def report(lines: Sequence[Line]) -> Report:
         who=actor_graph(lines),
         when=timeline(lines),
         costs=dict(costs.body) if costs else {},
+        exposures=dict(exposed.body) if (exposed := _last(lines, Kind.EXPOSURES)) else {},
         traffic=dict(traffic.body) if (traffic := _last(lines, Kind.TRAFFIC)) else {},
         cut_off=tuple(dict.fromkeys(line for plan in plans for line in plan.cut_off)),
         undone=tuple(item for line in lines if _is_held(line) for item in line.body["undone"]),

@@ -54,11 +54,16 @@ _AT_ONCE = 4
 """How many listings of one region run side by side: well under the rate that AWS grants a region's reads."""
 
 
-def sweep_region(aws: Aws, scope: Scope, at: datetime) -> Swept:
-    """Read every setting of one region that can be listed; a read that fails is recorded, never skipped."""
+def sweep_region(aws: Aws, scope: Scope, at: datetime, only: frozenset[str] | None = None) -> Swept:
+    """Read every setting of one region that can be listed; a read that fails is recorded, never skipped.
+
+    With `only`, no more than the families that own one of these kinds are asked.
+    """
     found: list[Observed] = []
     failed: dict[str, str] = {}
     asked = [family for family in FAMILIES if family.inventory and (not family.home_only or scope.region == aws.config.home_region)]
+    if only is not None:
+        asked = [family for family in asked if only & set(family.kinds)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         listings = [(read, pool.submit(_with_details, aws, family, scope, read)) for family in asked for read in family.inventory]
     for read, listing in listings:

@@ -71,7 +71,8 @@ def _is_explained(hands: Hands, proposal: Proposal, before: Baseline, until: dat
     if not hands.policy.approved_changes or not resources or len(resources) > _MOST_LOOKED_UP:
         return False
     place = (proposal.exposure.account, proposal.exposure.region)
-    asked = [Lookup(*place, "ResourceName", name, proposal.since, until) for name in resources]
+    since = proposal.since.replace(microsecond=0)
+    asked = [Lookup(*place, "ResourceName", name, since, until) for name in resources]
     records: dict[str, Record] = {}
     try:
         for answer in hands.history.ask_all(asked):

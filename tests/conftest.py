@@ -15,7 +15,7 @@ from hypothesis import settings
 from tasks.ledger import Ledger
 from tests import botocore_classes
 
-pytest_plugins = ("tests.policies_used", "tests.postgres", "pytester")
+pytest_plugins = ("tests.policies_used", "tests.postgres", "tests.public_host", "pytester")
 
 # How long an example takes says more about the machine's other work than about the code.
 settings.register_profile("countermand", deadline=None, print_blob=True)

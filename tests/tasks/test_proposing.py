@@ -2,80 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
-from drill.aws import Range, RangeConfig
-from drill.aws.config import KeyPair
-from drill.client import boto_client
 from drill.slack.server import FakeSlack
-from gateway.practice.configuration import granted_to, responder_credentials
-from incident.family import Scope
 from incident.ledger import BASELINE_CHAIN, Kind
 from incident.policy import ApprovedChange, Policy
-from tasks.baseline import sweep_region
-from tasks.config import load_config
-from tasks.hands import wire
 from tasks.outbox import Sender
 from tasks.proposing import propose_new_exposures
 from tasks.slack import SlackWorkspace
-
-ACCOUNT, REGION = "111122223333", "eu-central-1"
-PLACE = Scope(ACCOUNT, REGION)
-
-
-@pytest.fixture(scope="module")
-def running():
-    with Range(RangeConfig(accounts=(ACCOUNT,), regions=("us-east-1", REGION), granted=granted_to([ACCOUNT]))) as aws:
-        yield aws
+from tests.public_host import ACCOUNT, PLACE, REGION, opened, swept
 
 
 @pytest.fixture
-def hands(running, monkeypatch, tmp_path):
-    running.reset()
-    for name, value in responder_credentials(running).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("COUNTERMAND_HOME", str(tmp_path))
-    monkeypatch.setenv("COUNTERMAND_AWS", json.dumps({"accounts": [ACCOUNT], "endpoint_url": running.url}))
-    return wire(load_config())
+def hands(public_hands):
+    return public_hands
 
 
 @pytest.fixture
-def ec2(running, hands):
-    """A person's client, whose calls leave records, and a public instance that nothing reaches."""
-    root = boto_client(running.url, "ec2", REGION, running.bootstrap())
-    vpc = root.describe_vpcs()["Vpcs"][0]["VpcId"]
-    gateway = root.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    root.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
-    table = root.describe_route_tables()["RouteTables"][0]["RouteTableId"]
-    root.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
-    root.run_instances(ImageId=root.describe_images()["Images"][0]["ImageId"], MinCount=1, MaxCount=1)
-    (interface,) = root.describe_network_interfaces()["NetworkInterfaces"]
-    (group,) = (one["GroupId"] for one in interface["Groups"])
-    iam = boto_client(running.url, "iam", "us-east-1", running.bootstrap())
-    iam.create_user(UserName="alice")
-    iam.attach_user_policy(UserName="alice", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
-    key = iam.create_access_key(UserName="alice")["AccessKey"]
-    alice = boto_client(running.url, "ec2", REGION, KeyPair(key["AccessKeyId"], key["SecretAccessKey"]))
-    alice.group = group
-    return alice
-
-
-def opened(ec2, port: int) -> None:
-    ec2.authorize_security_group_ingress(
-        GroupId=ec2.group,
-        IpPermissions=[{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
-    )
-
-
-def swept(hands) -> datetime:
-    at = datetime.now(UTC)
-    hands.baselines.keep(sweep_region(hands.aws, PLACE, at))
-    return at
+def ec2(public_ec2):
+    return public_ec2
 
 
 def proposed(hands) -> list:
@@ -125,12 +74,12 @@ def test_only_an_approved_change_by_its_own_people_explains_it(hands, ec2, princ
     assert len(proposed(told)) == count
 
 
-def test_what_cloudtrail_cannot_say_explains_nothing(running, hands, ec2):
+def test_what_cloudtrail_cannot_say_explains_nothing(public_range, hands, ec2):
     told = replace(hands, policy=approved(ec2.group))
     proposed(told)
     opened(ec2, 22)
     fault = {"service": "cloudtrail", "operation": "LookupEvents", "code": "AccessDeniedException", "status": 400}
-    httpx.post(f"{running.url}/range/fault", json={**fault, "region": REGION}, timeout=30).raise_for_status()
+    httpx.post(f"{public_range.url}/range/fault", json={**fault, "region": REGION}, timeout=30).raise_for_status()
     assert len(proposed(told)) == 1
 
 
