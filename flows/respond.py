@@ -40,7 +40,7 @@ from incident.approvals import Asked, Standing, moved
 from incident.ledger import Kind
 from incident.plan import Plan
 from incident.policy import Question
-from tasks.executor import Result
+from tasks.executor import Result, renamed_ids, with_new_ids
 from tasks.work import post, read_settings
 
 LATE_LOOKS = 2
@@ -208,8 +208,8 @@ async def _still_there(case: Case, plan: Plan, asked: Asked, look: int) -> Stand
     """Whether an approved plan still finds what it was made from. If not, the approval is void, and a new plan is made and asked
     about; after some rounds of that the steps that find something else stop one by one.
     """
-    begun = case.hands.executor.begun(plan)
-    waiting = plan.model_copy(update={"steps": tuple(step for step in plan.steps if step.id not in begun)})
+    begun, renamed = case.hands.executor.begun(plan), renamed_ids(case.hands.ledger, case.incident)
+    waiting = plan.model_copy(update={"steps": tuple(with_new_ids(step, renamed) for step in plan.steps if step.id not in begun)})
     why = moved(waiting, await read_settings([step.key for step in waiting.steps])) if not begun - set(asked.begun) else []
     if not why or not _may_plan_again(case):
         return Standing.APPROVED

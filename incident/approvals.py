@@ -83,17 +83,22 @@ def fingerprint(plan: Plan) -> str:
 def moved(plan: Plan, live: Mapping[SettingKey, Observed | Unread | None]) -> list[str]:
     """The steps that find neither the value that the plan was made from nor the one that it wants, in words.
 
-    What could not be read is not known to have moved: its step finds out, and fails if it still cannot be read.
+    What could not be read is not known to have moved: its step finds out, and fails if it still cannot be read. Nor is a setting of
+    a resource that the plan itself has yet to make, or one that an earlier step of the plan brings to what a later one expects.
     """
+    made = {step.replaces for step in plan.steps if step.replaces}
     found: dict[SettingKey, str] = {}
     for step in plan.steps:
         now = live.get(step.key, Unread("it was not read"))
-        if step.key in found or isinstance(now, Unread) or (now is not None and not now.settled):
+        if step.key in found:
+            continue
+        found[step.key] = ""
+        if isinstance(now, Unread) or (now is not None and not now.settled) or (now is None and step.key.resource in made):
             continue
         value = now.value if now else None
         if not same(value, step.expects) and not same(value, step.leaves):
             found[step.key] = f"{step.title}: it is {_brief(value)}, and was {_brief(step.expects)}"
-    return list(found.values())
+    return [words for words in found.values() if words]
 
 
 def is_high_risk(plan: Plan, question: Question) -> bool:

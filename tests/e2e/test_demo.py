@@ -44,6 +44,7 @@ def test_both_surfaces_were_used_by_two_people(drilled):
     ended, _ = drilled
     assert "alice answered approve in slack" in ended.stdout
     assert "bob answered approve in prefect" in ended.stdout
+    assert ended.stdout.count("Waiting for people") == 2, "nobody is asked again about what is as it was"
 
 
 @pytest.mark.slow

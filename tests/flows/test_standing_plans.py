@@ -100,6 +100,36 @@ def test_a_moved_state_voids_the_approval_and_a_new_look_begins(desk):
     assert "stop 1: it is absent" in desk.told[0]
 
 
+GROUP = SettingKey("111122223333", "us-east-1", "security-group", "quarantine-closed-of-vpc-1")
+AT_FIRST = ["egress all all 0.0.0.0/0"]
+
+
+def grouped(desk, monkeypatch) -> Step:
+    """Let the plan make a quarantine group and take its rules; the step that makes it."""
+    rules = GROUP._replace(kind="security-group-rules", name="egress")
+    making = STEPS[0].model_copy(
+        update={"key": GROUP, "expects": None, "leaves": {"GroupName": "ours"}, "replaces": GROUP.resource}
+    )
+    emptying = STEPS[1].model_copy(update={"key": rules, "expects": AT_FIRST, "leaves": [], "after": (making.id,)})
+    monkeypatch.setitem(globals(), "PLAN", Plan(incident=INCIDENT, title="Contain the actor", steps=(making, emptying)))
+    desk.live.update({GROUP: None, rules: None})
+    return making
+
+
+def test_what_the_plan_has_yet_to_make_has_not_moved(desk, monkeypatch):
+    grouped(desk, monkeypatch)
+    assert still_there(desk, desk.agree()) is Standing.APPROVED
+
+
+@pytest.mark.parametrize(("found", "stands"), [(AT_FIRST, Standing.APPROVED), ([], Standing.APPROVED), (["x"], Standing.MOVED)])
+def test_what_the_plan_made_before_it_was_asked_about_is_read_under_its_id(desk, monkeypatch, found, stands):
+    making = grouped(desk, monkeypatch)
+    desk.case.hands.executor._conclude(PLAN, making, Outcome(making.id, Result.DONE, new_id="sg-0123456789abcdef0"))
+    rules = GROUP._replace(kind="security-group-rules", name="egress", resource="sg-0123456789abcdef0")
+    desk.live[rules] = Observed(rules, found)
+    assert still_there(desk, desk.agree().model_copy(update={"begun": (making.id,)})) is stands
+
+
 def test_a_plan_that_was_begun_is_carried_on(desk):
     asked = desk.agree()
     desk.ends(STEPS[0], Result.DONE)
