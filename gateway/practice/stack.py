@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,11 +12,10 @@ from types import TracebackType
 
 import httpx
 
-import flows
+from gateway.processes import POOL, ROOT, end, gateway_command, kill, prefect_command, prefect_of_its_own, started
 
-ROOT = Path(flows.__file__).resolve().parent.parent
-POOL = "countermand"
 _START_DEADLINE = 90.0
+_END_SECONDS = 5.0
 
 
 class StackFailed(Exception):
@@ -44,7 +40,11 @@ class Stack:
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
         self.prefect_port, self.gateway_port = free_port(), free_port()
-        self._environment = {**_without_prefect(os.environ), **_prefect(folder, self.prefect_port), **environment}
+        self._environment = {
+            **_without_prefect(os.environ),
+            **prefect_of_its_own(folder / "prefect", self.prefect_port),
+            **environment,
+        }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         (folder / "logs").mkdir(parents=True, exist_ok=True)
 
@@ -79,15 +79,12 @@ class Stack:
 
     def start_gateway(self) -> None:
         """Start the doors and wait until they are open."""
-        self.start("gateway", [sys.executable, "-m", "gateway.cli", "gateway"])
+        self.start("gateway", gateway_command())
         self.wait_for("gateway", f"{self.gateway_url}/healthz")
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start a process in a group of its own, so that what it starts ends with it."""
-        with self.log(name).open("ab") as log:
-            self._processes[name] = subprocess.Popen(  # noqa: S603
-                list(command), cwd=ROOT, env=self._environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
+        self._processes[name] = started(command, self._environment, self.log(name))
 
     def run(self, name: str, command: Sequence[str]) -> None:
         """Run a command to its end.
@@ -121,9 +118,7 @@ class Stack:
 
     def kill(self, name: str) -> None:
         """End a process and all that it started at once, as a power cut would."""
-        process = self._processes.pop(name)
-        _signal_group(process, signal.SIGKILL)
-        process.wait(10)
+        kill(self._processes.pop(name))
 
     def check(self) -> None:
         """Raise if a process that must live has ended."""
@@ -136,15 +131,7 @@ class Stack:
 
     def stop(self) -> None:
         """End every process: asked first, then made to."""
-        running = [process for process in self._processes.values() if process.poll() is None]
-        for process in reversed(running):
-            _signal_group(process, signal.SIGTERM)
-        deadline = time.monotonic() + 5
-        for process in running:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.1, deadline - time.monotonic()))
-            _signal_group(process, signal.SIGKILL)
-            process.wait(10)
+        end([process for process in self._processes.values() if process.poll() is None], _END_SECONDS)
         self._processes.clear()
 
     def __enter__(self) -> Stack:
@@ -154,32 +141,7 @@ class Stack:
         self.stop()
 
 
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
-
-
-def prefect_command() -> list[str]:
-    """How Prefect's own command line is called with this very Python."""
-    return [sys.executable, "-m", "prefect"]
-
-
 def _without_prefect(environment: Mapping[str, str]) -> dict[str, str]:
     """The caller's environment without what would point at another Prefect, AWS or Countermand."""
     foreign = ("PREFECT_", "COUNTERMAND_", "AWS_")
     return {name: value for name, value in environment.items() if not name.startswith(foreign)}
-
-
-def _prefect(folder: Path, port: int) -> dict[str, str]:
-    """A Prefect of its own: nothing shared with another on this machine, nothing sent anywhere."""
-    return {
-        "PREFECT_HOME": str(folder / "prefect"),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        "DO_NOT_TRACK": "1",
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-        "PREFECT_RUNNER_POLL_FREQUENCY": "1",
-        "PREFECT_LOGGING_LEVEL": "INFO",
-        "PREFECT_CLI_PROMPT": "false",
-    }

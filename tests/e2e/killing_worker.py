@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from gateway.practice.stack import ROOT, Stack
+from gateway.practice.stack import Stack
+from gateway.processes import ROOT
 
 _CHILD = Path(__file__).parent / "killed_flow.py"
 

@@ -22,7 +22,8 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
 
-from gateway.practice.stack import POOL, Stack, prefect_command
+from gateway.practice.stack import Stack
+from gateway.processes import POOL, prefect_command
 from incident.approvals import Asked, Standing, fingerprint
 from incident.ledger import ROSTER_CHAIN, Kind
 from incident.plan import Phase, Plan, PlannedCall, Step
