@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.htm
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -27,23 +28,25 @@ from gateway.body import LARGEST_BODY, TooLarge, read_body
 from gateway.dispatcher import Dispatcher, Start
 from gateway.doors.sns import NotChecked, Notifications, Refused, Told
 from gateway.headers import SafeHeaders
-from gateway.intake import Ingested, ingest
+from gateway.intake import Ingested, Prepared, ingest, prepare
 from gateway.keys import matching_key
 from gateway.openapi import document
 from gateway.pace import Pace
 from gateway.sorter import Sorter
+from gateway.writer import Writer
 from incident.ledger import INTAKE
 from incident.messages import plain
 from tasks.ledger import Ledger, LedgerUnavailable
 
 _RETRY_AFTER_SECONDS = "5"
-_WRITERS = 4
+_CHECKERS = 4
 _INCIDENT = re.compile(r"inc-[0-9a-f]{12}")
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _log = logging.getLogger("countermand.gateway")
 Beside = Callable[[], Coroutine[Any, Any, None]]
+Take = Callable[[bytes], Coroutine[Any, Any, Ingested | Told]]
 Taking = Callable[[bytes, Mapping[str, Any]], Ingested]
 """Takes one delivery that a door fetched for itself; see `_Doors.taken`."""
 
@@ -124,8 +127,9 @@ class _Doors:
     def __init__(self, settings: Settings, ledger: Ledger, dispatcher: Dispatcher, sns: Notifications | None) -> None:
         self._settings, self._ledger, self._dispatcher, self._sns = settings, ledger, dispatcher, sns
         self._keys = tuple(key.encode() for key in settings.webhook_keys if key)
-        # Of its own, so that deliveries that wait for the database hold up nothing else.
-        self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="intake")
+        self._writer = Writer(ledger)
+        # Of its own, so that messages whose certificate is fetched hold up nothing else.
+        self._checkers = ThreadPoolExecutor(_CHECKERS, thread_name_prefix="sns")
         self._under_way = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -139,17 +143,26 @@ class _Doors:
         if key is None:
             return JSONResponse({"error": "the webhook key is missing or wrong"}, 401, headers={"WWW-Authenticate": "Bearer"})
         provenance = {"door": "webhook", "peer": request.client.host if request.client else "", "key": key}
-        return await self._answered(request, lambda raw: ingest(raw, provenance, self._ledger))
+
+        async def written(raw: bytes) -> Ingested:
+            return await asyncio.wrap_future(self._writer.write(lambda: prepare(raw, provenance)))
+
+        return await self._answered(request, written)
 
     async def sns(self, request: Request) -> Response:
         """A message of SNS over HTTPS: a notification, or the confirmation of a subscription."""
         sns = cast(Notifications, self._sns)
 
-        def message(raw: bytes) -> Ingested | Told:
-            told = sns.received(raw, request.headers)
-            return told if told.body is None else ingest(told.body, {"door": "sns", "topic": told.topic}, self._ledger)
+        def message(body: bytes, topic: str) -> Prepared:
+            return prepare(body, {"door": "sns", "topic": topic})
 
-        return await self._answered(request, message)
+        async def checked(raw: bytes) -> Ingested | Told:
+            told = await asyncio.get_running_loop().run_in_executor(self._checkers, sns.received, raw, request.headers)
+            if told.body is None:
+                return told
+            return await asyncio.wrap_future(self._writer.write(functools.partial(message, told.body, told.topic)))
+
+        return await self._answered(request, checked)
 
     def taken(self, raw: bytes, provenance: Mapping[str, Any]) -> Ingested:
         """Take what a door fetched for itself; durable when this returns.
@@ -162,7 +175,7 @@ class _Doors:
             self._loop.call_soon_threadsafe(self._after, taken)
         return taken
 
-    async def _answered(self, request: Request, take: Callable[[bytes], Ingested | Told]) -> Response:
+    async def _answered(self, request: Request, take: Take) -> Response:
         """Read a delivery, write it and answer, or ask for it again."""
         if self._under_way >= self._settings.most_at_once:
             return _again("too many deliveries at once")
@@ -186,12 +199,12 @@ class _Doors:
         answer = {"outcome": taken.outcome, "incident": taken.incident}
         return JSONResponse(answer, 200 if taken.outcome == "duplicate" else 202)
 
-    async def _take(self, request: Request, take: Callable[[bytes], Ingested | Told]) -> Ingested | Told:
+    async def _take(self, request: Request, take: Take) -> Ingested | Told:
         """Read the delivery and write it. It counts as under way until it is written, also when nobody waits any more."""
         self._under_way += 1
         try:
             raw = await read_body(request)
-            work = asyncio.get_running_loop().run_in_executor(self._writers, take, raw)
+            work = asyncio.ensure_future(take(raw))
         except BaseException:
             # Cancellation, too, must give the place back.
             self._under_way -= 1
@@ -213,7 +226,8 @@ class _Doors:
 
     def close(self) -> None:
         """Wait for what is being written."""
-        self._writers.shutdown()
+        self._checkers.shutdown()
+        self._writer.close()
 
     async def health(self, request: Request) -> Response:
         """Whether the process lives."""

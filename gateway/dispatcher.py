@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.pace import Pace
@@ -19,6 +20,11 @@ Start = Callable[[str, Finding, Line], Awaitable[None]]
 """Starts an incident's run and writes its `run` line. It may be called again, also by another gateway, and must start it once."""
 
 _AT_ONCE = 4
+_STORM = 20
+"""So many deliveries while one look lasted are a storm."""
+_RESTS = 3
+_LONGEST_REST = 2.0
+"""Seconds."""
 _log = logging.getLogger("countermand.gateway")
 
 
@@ -44,19 +50,25 @@ class Dispatcher:
         self._ledger, self._start, self._sorter, self._pace = ledger, start, sorter, pace
         self._every, self._patience = every_seconds, start_seconds
         self._wake = asyncio.Event()
+        self._nudges = 0
         self._read_to = 0
         self._sorted_some = False
         self._waiting: dict[str, Line] = {}
 
     def nudge(self) -> None:
         """Look at once: something was just delivered."""
+        self._nudges += 1
         self._wake.set()
 
     async def run(self) -> None:
         """Go on until cancelled."""
         while True:
             self._wake.clear()
+            before, began = self._nudges, time.monotonic()
             await self.look()
+            if self._nudges - before > _STORM:
+                # Taking in goes first: what is not taken may be lost, what is taken can wait.
+                await asyncio.sleep(min(_LONGEST_REST, _RESTS * (time.monotonic() - began)))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._every)
 

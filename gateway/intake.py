@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -15,6 +15,7 @@ from incident.finding import Finding, FindingError, Origin, incident_id
 from incident.ledger import INTAKE, Kind, Line
 from incident.settings import canonical
 from tasks.ledger import Ledger
+from tasks.ledger.store import Entry
 
 _LONGEST_VERSION = 400
 
@@ -29,33 +30,55 @@ class Ingested:
     incident: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A delivery that was read, and the lines that it is to become: one for each finding in it, or one in quarantine."""
+
+    entries: list[Entry]
+    findings: tuple[Finding, ...]
+
+    def outcome(self, written: Sequence[tuple[Line, bool]]) -> Ingested:
+        """What became of it, from what the ledger answered for each entry."""
+        if not self.findings:
+            return Ingested("quarantined", written[0][0])
+        # A delivery of several is new where any of them is.
+        place = next((place for place, (_, new) in enumerate(written) if new), 0)
+        line, new = written[place]
+        finding = self.findings[place]
+        return Ingested("accepted" if new else "duplicate", line, finding, incident_id(finding))
+
+
 def ingest(raw: bytes, provenance: Mapping[str, Any], ledger: Ledger) -> Ingested:
     """Take one authentic delivery; durable when this returns.
+
+    Raises:
+        LedgerUnavailable: nothing was written; the sender must try again.
+    """
+    one = prepare(raw, provenance)
+    return one.outcome(ledger.append_all(one.entries))
+
+
+def prepare(raw: bytes, provenance: Mapping[str, Any]) -> Prepared:
+    """Read one authentic delivery, whatever it is.
 
     Every version of a finding is one line: GuardDuty repeats itself, and overwrites the actor's details when it updates.
 
     Args:
         raw: the body as it arrived.
         provenance: through which door it came and from whom, as far as the door knows.
-
-    Raises:
-        LedgerUnavailable: nothing was written; the sender must try again.
     """
     digest = hashlib.sha256(raw).hexdigest()
     try:
         content: Any = json.loads(raw, parse_constant=_refused, parse_float=_finite)
         found = arrivals(content)
     except FindingError as error:
-        return _quarantined(raw, digest, provenance, str(error), ledger)
+        return Prepared([_quarantine(raw, digest, provenance, str(error))], ())
     except (ValueError, RecursionError):
-        return _quarantined(raw, digest, provenance, "it is not JSON", ledger)
-    entries = [(INTAKE, Kind.DELIVERY, delivery_key(one.finding, one.content), _body(one, provenance, digest)) for one in found]
-    written = ledger.append_all(entries)
-    # A delivery of several is new where any of them is.
-    place = next((place for place, (_, new) in enumerate(written) if new), 0)
-    line, new = written[place]
-    finding = found[place].finding
-    return Ingested("accepted" if new else "duplicate", line, finding, incident_id(finding))
+        return Prepared([_quarantine(raw, digest, provenance, "it is not JSON")], ())
+    entries: list[Entry] = [
+        (INTAKE, Kind.DELIVERY, delivery_key(one.finding, one.content), _body(one, provenance, digest)) for one in found
+    ]
+    return Prepared(entries, tuple(one.finding for one in found))
 
 
 def _body(one: Arrival, provenance: Mapping[str, Any], digest: str) -> dict[str, Any]:
@@ -74,15 +97,14 @@ def delivery_key(finding: Finding, content: object = None) -> str:
     return f"delivery:{version}"
 
 
-def _quarantined(raw: bytes, digest: str, provenance: Mapping[str, Any], why: str, ledger: Ledger) -> Ingested:
+def _quarantine(raw: bytes, digest: str, provenance: Mapping[str, Any], why: str) -> Entry:
     """Authentic but unreadable: kept whole for a person, since asking the sender to try again would not help."""
     try:
         kept = {"text": raw.decode()}
     except UnicodeDecodeError:
         kept = {"base64": base64.b64encode(raw).decode()}
     body = {"why": why, "provenance": dict(provenance), "sha256": digest, "bytes": len(raw), **kept}
-    line, _ = ledger.append(INTAKE, Kind.QUARANTINE, f"quarantine:{digest}", body)
-    return Ingested("quarantined", line)
+    return (INTAKE, Kind.QUARANTINE, f"quarantine:{digest}", body)
 
 
 def _refused(constant: str) -> NoReturn:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 _DEEPEST = 40
+_PLAIN = frozenset((str, int, float, bool, type(None)))
 _MOST_VALUES = 100_000
 _LONGEST_MESSAGE = 1024 * 1024
 
@@ -42,15 +43,18 @@ def lowered(value: object) -> Mapping[str, Any]:
         source, target, depth = pending.pop()
         if depth > _DEEPEST:
             raise FindingError(f"this is nested more than {_DEEPEST} deep, which no finding is")
+        seen += len(source)
+        if seen > _MOST_VALUES:
+            raise FindingError(f"this holds more than {_MOST_VALUES} values, which no finding does")
         pairs = source.items() if isinstance(source, Mapping) else enumerate(source)
         for name, item in pairs:
-            seen += 1
-            if seen > _MOST_VALUES:
-                raise FindingError(f"this holds more than {_MOST_VALUES} values, which no finding does")
-            copy = _emptied(item)
-            if isinstance(copy, dict | list) and isinstance(item, Mapping | list):
-                container = cast("Mapping[object, object] | list[object]", item)
-                pending.append((container, cast("dict[str, Any] | list[Any]", copy), depth + 1))
+            copy = item
+            # Most values are plain; to ask each whether it is a mapping would take longer than all the rest.
+            if type(item) not in _PLAIN:
+                copy = _emptied(item)
+                if copy is not item:
+                    container = cast("Mapping[object, object] | list[object]", item)
+                    pending.append((container, cast("dict[str, Any] | list[Any]", copy), depth + 1))
             if isinstance(target, list):
                 target.append(copy)
             else:
@@ -60,7 +64,7 @@ def lowered(value: object) -> Mapping[str, Any]:
 
 
 def _emptied(item: object) -> object:
-    if isinstance(item, Mapping):
+    if isinstance(item, dict | Mapping):
         return dict[str, Any]()
     return list[Any]() if isinstance(item, list) else item
 
@@ -92,7 +96,7 @@ def text(value: object) -> str:
 
 def mapping(value: object) -> Mapping[str, Any]:
     """The value where it is a mapping, else an empty one."""
-    return cast(Mapping[str, Any], value) if isinstance(value, Mapping) else {}
+    return cast(Mapping[str, Any], value) if isinstance(value, dict | Mapping) else {}
 
 
 def mappings(value: object) -> list[Mapping[str, Any]]:

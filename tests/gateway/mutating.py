@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 from arriving import asff, asff_of_guardduty, called, imported, record
-from findings import INSTANCE_TYPE, as_api, envelope, finding
+from findings import FINDING_ID, INSTANCE_TYPE, as_api, envelope, finding
 
 _SEEDS = (
     envelope(finding()),
@@ -31,6 +31,9 @@ def mutation(seed: int) -> bytes:
     """One delivery, changed in one to four places."""
     chance = random.Random(seed)
     content = copy.deepcopy(chance.choice(_SEEDS))
+    if chance.random() < 0.5:
+        # One that GuardDuty does not know; under the known id most would be copies of each other.
+        content = json.loads(json.dumps(content).replace(FINDING_ID, f"{seed:032x}"))
     if chance.random() < 0.7:
         for _ in range(chance.randint(1, 4)):
             _change(content, chance)

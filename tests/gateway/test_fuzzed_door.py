@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from delivering import INCIDENT, deliver
+from delivering import DOOR, INCIDENT, KEY, deliver
 from findings import FINDING_ID
 from gateway_process import gateway
 from mutating import mutation
 
+from drill.storm import Answered, storm
 from gateway.sorter import ONLY_TOLD
 from incident.ledger import INTAKE, Kind
 from tasks.ledger import Ledger
 
 COUNT = int(os.environ.get("COUNTERMAND_FUZZ", "1500"))
 SEED = int(os.environ.get("COUNTERMAND_FUZZ_SEED", "1"))
+CONNECTIONS = 8
 _MIB = 2**20
 _GROWTH = 48 * _MIB
 """How much more the process may hold at the end than after the first fifth, however many are sent."""
@@ -30,29 +34,38 @@ def resident(process: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300 + COUNT // 10)
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reading a process's memory needs /proc")
 def test_changed_deliveries_break_nothing_and_start_nothing(tmp_path, wait_until):
     (tmp_path / "runs").mkdir()
     ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", lambda: datetime.now(UTC))
     codes: Counter[int] = Counter()
-    early = 0
+    held: list[int] = []
+    began = time.monotonic()
     with gateway(tmp_path) as (process, client):
-        for number in range(COUNT):
-            code = deliver(client, mutation(SEED + number)).status_code
-            assert code in (200, 202, 413), f"mutation({SEED + number}) is answered with {code}"
-            codes[code] += 1
-            if number == COUNT // 5:
-                early = resident(process.pid)
-        wait_until(lambda: _unsorted(ledger) == 0, 60, "sorting")
+
+        def heard(answered: Answered) -> None:
+            assert answered.status in (200, 202, 413), f"mutation({SEED + answered.number}) is answered with {answered.status}"
+            codes[answered.status] += 1
+            if codes.total() % (COUNT // 5) == 0:
+                held.append(resident(process.pid))
+
+        bodies = (mutation(SEED + number) for number in range(COUNT))
+        asyncio.run(storm(f"{str(client.base_url).rstrip('/')}{DOOR}", KEY, bodies, connections=CONNECTIONS, heard=heard))
+        took = time.monotonic() - began
+        wait_until(lambda: _unsorted(ledger) == 0, 60 + COUNT / 200, "sorting")
         assert deliver(client).status_code in (200, 202), "the door is still open"
-        late = resident(process.pid)
+        held.append(resident(process.pid))
     opened = [line.body for line in ledger.lines(INTAKE, Kind.SORTED) if line.body["outcome"] == "opens"]
+    outcomes = Counter(line.body["outcome"] for line in ledger.lines(INTAKE, Kind.SORTED))
     print(
-        f"{COUNT} changed deliveries: {dict(codes)}, "
-        f"{early / _MIB:.0f} MiB early, {late / _MIB:.0f} MiB late, {len(opened)} incidents"
+        f"\n{COUNT} changed deliveries in {took:.0f} s, sorted after {time.monotonic() - began:.0f} s: answers {dict(codes)}; "
+        f"{len(ledger.lines(INTAKE, Kind.DELIVERY))} taken, {len(ledger.lines(INTAKE, Kind.QUARANTINE))} quarantined, "
+        f"sorted {dict(outcomes)}, {len(opened)} incidents; MiB after each fifth and at the end: "
+        f"{[round(one / _MIB) for one in held]}"
     )
     assert "Traceback" not in (tmp_path / "log").read_text()
-    assert late - early < _GROWTH
+    assert held[-1] - held[0] < _GROWTH
     answered = {body["incident"] for body in opened if body["responds"] is not False}
     assert answered <= {INCIDENT}, "only what GuardDuty knows starts a response"
     assert all(body["finding"] == FINDING_ID for body in opened if body["responds"] is not False)
