@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tasks.ledger import Ledger
 from tasks.ledger.store import Entry
 
 _LONGEST_VERSION = 400
+_log = logging.getLogger("countermand.gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,10 @@ def prepare(raw: bytes, provenance: Mapping[str, Any]) -> Prepared:
         return Prepared([_quarantine(raw, digest, provenance, str(error))], ())
     except (ValueError, RecursionError):
         return Prepared([_quarantine(raw, digest, provenance, "it is not JSON")], ())
+    # A reader that stumbles is our fault: the sender would only come again with the same, and at last give up.
+    except Exception as error:
+        _log.exception("a delivery could not be read")
+        return Prepared([_quarantine(raw, digest, provenance, f"reading it failed ({type(error).__name__})")], ())
     entries: list[Entry] = [
         (INTAKE, Kind.DELIVERY, delivery_key(one.finding, one.content), _body(one, provenance, digest)) for one in found
     ]

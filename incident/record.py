@@ -184,6 +184,8 @@ def parse_time(value: object) -> datetime:
         raise RecordError("the record has no eventTime")
     try:
         return _as_utc(datetime.fromisoformat(text))
+    except OverflowError:
+        raise RecordError(f"eventTime {text[:40]!r} lies outside of all years") from None
     except ValueError:
         pass
     for form in _OTHER_TIME_FORMATS:

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from arriving import called, record
 from delivering import DOOR, INCIDENT, KEY, deliver
 from findings import as_api, envelope, finding, notification
 from hypothesis import HealthCheck, given, settings
@@ -144,6 +145,7 @@ _UNREADABLE = [
     json.dumps(envelope(finding()) | {"detail-type": "AWS API Call via CloudTrail"}).encode(),
     json.dumps({"Findings": [finding(), finding()]}).encode(),
     b'{"id":"x","type":"A:B/C","count":' + b"9" * 100_000 + b"}",
+    json.dumps(called(record(eventTime="0001-01-01T00:00:00+23:59"))).encode(),
 ]
 
 
@@ -159,6 +161,15 @@ def test_what_is_authentic_but_unreadable_is_quarantined_whole(
     kept = line.body["text"].encode() if "text" in line.body else base64.b64decode(line.body["base64"])
     assert kept == raw
     assert runs.asked == []
+
+
+def test_what_a_reader_stumbles_over_is_kept_and_the_log_tells_why(
+    doors: httpx.Client, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gateway.intake.arrivals", lambda content: 1 / 0)
+    assert deliver(doors).status_code == 202
+    assert [line.kind for line in ledger.lines(INTAKE)] == [Kind.QUARANTINE]
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_a_finding_with_text_that_no_database_keeps_is_taken(doors: httpx.Client, ledger: Ledger) -> None:
