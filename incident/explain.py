@@ -17,8 +17,9 @@ from incident.families import family_for_event, family_for_kind
 from incident.family import Call, Family, Unrestorable
 from incident.network.opposites import advised_call
 from incident.network.registry import Standing, recognize, standing
+from incident.planner import word_for
 from incident.record import JsonObject, Record, RecordError, in_order
-from incident.settings import UNKNOWN, Entry, Fold, Known, Observed, SettingKey, Unknown, Value, Write, same
+from incident.settings import UNKNOWN, Entry, Fold, Known, Observed, SettingKey, Unknown, Value, Write, names_in, same
 
 
 class Certainty(StrEnum):
@@ -74,7 +75,7 @@ WINDOW = 10_000
 
 
 def explain(records: Iterable[object], window: int = WINDOW) -> Iterator[Explanation]:
-    """Explain every record that changes the network, and every one that cannot be read; reads and other services are skipped.
+    """Explain every record that changes the network, or who may do what, and every one that cannot be read; others are skipped.
 
     What is held is a window of records and the settings that they wrote, however long the trail. Only a trail that runs backwards
     must be held whole.
@@ -88,11 +89,20 @@ def explain(records: Iterable[object], window: int = WINDOW) -> Iterator[Explana
             yield _unreadable(raw, number, str(reason))
             continue
         before = record.time
-        if standing(record) is not Standing.ELSEWHERE:
+        if _is_explained(record):
             for ripe in sorter.put(_Held(record.time, number, record, note)):
                 yield reader.explain(ripe)
     for held in sorter.rest():
         yield reader.explain(held)
+
+
+_PERMITTING = frozenset({"iam", "s3"})
+"""The services that say who may do what: what families understand of them is explained like the network."""
+
+
+def _is_explained(record: Record) -> bool:
+    permits = record.service in _PERMITTING and family_for_event(record.operation) is not None
+    return permits or standing(record) is not Standing.ELSEWHERE
 
 
 def _parsed(raw: object, before: datetime | None) -> tuple[Record, str]:
@@ -213,7 +223,8 @@ class _Undo:
         self.refused: list[Unrestorable] = []
         self.implied: dict[SettingKey, Value] = {}
         self.new_ids: dict[str, str] = {}
-        for entry in sorted(entries, key=_undo_order):
+        going = {word_for(entry.key) for entry in entries if entry.before is None}
+        for entry in sorted(entries, key=lambda entry: _undo_order(entry, going)):
             if not _goes_with_its_parent(entry, entries):
                 self._take_back(entry)
         for key, value in self.implied.items():
@@ -272,9 +283,11 @@ def _goes_with_its_parent(entry: Entry, entries: list[Entry]) -> bool:
     )
 
 
-def _undo_order(entry: Entry) -> tuple[int, int]:
-    """What goes, goes first and leaf before root; what comes back, comes root before leaf."""
+def _undo_order(entry: Entry, going: set[str]) -> tuple[int, int]:
+    """What goes, goes first and leaf before root, but after what lets go of it; what comes back, comes root before leaf."""
     place = family_for_kind(entry.key.kind).rank.get(entry.key.kind, 0)
+    if entry.before is not None and going and names_in(None if isinstance(entry.after, Unknown) else entry.after) & going:
+        return (-1, -place)
     return (0, place) if entry.before is None else (1, -place)
 
 

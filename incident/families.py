@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from incident.family import Family
 from incident.network import registry as network
-from incident.resources import bucket, compute, credentials, evidence, federation, function_part, identity, stack
+from incident.resources import bucket, compute, credentials, evidence, federation, function_part, identity, managed_policy, stack
 from incident.resources.auto_scaling import AUTO_SCALING_GROUPS
 from incident.resources.block_device import BLOCK_DEVICES
 from incident.resources.event_rule import EVENT_RULES
@@ -22,6 +22,7 @@ FAMILIES: tuple[Family, ...] = (
     *federation.FAMILIES,
     *credentials.FAMILIES,
     ROLES,
+    *managed_policy.FAMILIES,
     GROUPS,
     INSTANCE_PROFILES,
     ASSOCIATIONS,

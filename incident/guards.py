@@ -20,14 +20,15 @@ from incident.resources.identity import (
     MEMBERSHIP,
     ROLE_POLICY,
     USER,
+    USER_BOUNDARY,
     USER_POLICY,
 )
-from incident.resources.role import ATTACHED_ROLE_POLICY, ROLE, TRUST
+from incident.resources.role import ATTACHED_ROLE_POLICY, ROLE, ROLE_BOUNDARY, TRUST
 from incident.settings import SettingKey, Value
 from incident.words import counted
 
-_USER_KINDS = frozenset({USER, USER_POLICY, ATTACHED_USER_POLICY, LOGIN_PROFILE, MEMBERSHIP, *USER_CREDENTIAL_KINDS})
-_ROLE_KINDS = frozenset({ROLE, TRUST, ROLE_POLICY, ATTACHED_ROLE_POLICY})
+_USER_KINDS = frozenset({USER, USER_POLICY, ATTACHED_USER_POLICY, USER_BOUNDARY, LOGIN_PROFILE, MEMBERSHIP, *USER_CREDENTIAL_KINDS})
+_ROLE_KINDS = frozenset({ROLE, TRUST, ROLE_POLICY, ATTACHED_ROLE_POLICY, ROLE_BOUNDARY})
 _EC2_ID = re.compile(r"[a-z]+(-[a-z]+)*-([0-9a-f]{8}|[0-9a-f]{17})")
 _FEWEST = 10
 """A share of fewer resources than this says nothing: one of three is a third."""

@@ -326,7 +326,7 @@ def _with_needs(steps: list[Step]) -> list[Step]:
     """Each step with the steps it must follow: a deletion follows every step that lets go of the resource."""
     before = {step.id: names_in([step.expects, *step.key[2:]]) for step in steps}
     wanted = {step.id: names_in([step.leaves, *step.key[2:]]) for step in steps}
-    deletions = _by_name((_word_for(step.key), step) for step in steps if step.leaves is None)
+    deletions = _by_name((word_for(step.key), step) for step in steps if step.leaves is None)
     creations = _by_name((step.replaces, step) for step in steps if step.replaces)
     needs: dict[str, set[str]] = {step.id: set(step.after) for step in steps}
     for step in steps:
@@ -339,7 +339,7 @@ def _with_needs(steps: list[Step]) -> list[Step]:
     return [step.model_copy(update={"after": tuple(sorted(needs[step.id]))}) if needs[step.id] else step for step in steps]
 
 
-def _word_for(key: SettingKey) -> str:
+def word_for(key: SettingKey) -> str:
     """The word by which the values of other settings name a resource, or a part of one such as a template's version."""
     return f"{key.resource}/{key.name}" if key.name else key.resource
 

@@ -333,11 +333,15 @@ def _with_reliance(found: list[Reversal], fold: Fold, is_mine: Callable[[Entry],
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
+_ODD = re.compile(r"[A-Za-z0-9][+=,@]|[+=@]")
+_ODD_NAME = re.compile(r'[A-Za-z0-9][^\s"\\]*')
 
 
 def names_in(value: Value) -> frozenset[str]:
-    """Every word in a value that could be a resource's id or name."""
-    return frozenset(_NAME.findall(canonical(value)))
+    """Every word in a value that could be a resource's id or name; names in IAM may hold `+`, `=`, `,` and `@` as well."""
+    told = canonical(value)
+    names = frozenset(_NAME.findall(told))
+    return names.union(_ODD_NAME.findall(told)) if _ODD.search(told) else names
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)

@@ -11,10 +11,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
-from incident.family import Call, Change, Lookup, Read, Scope
+from incident.family import Acts, Call, Change, Lookup, Read, Scope
 from incident.network.kinds import Event, Kind, Observer, Reader
 from incident.network.service import Service
-from incident.network.values import present, structures, text
+from incident.network.values import mapping, present, structures, text
 from incident.record import JsonObject
 from incident.settings import UNKNOWN, Observed, SettingKey, Unknown, Value, Write
 
@@ -25,6 +25,9 @@ EVERYTHING = "GetAccountAuthorizationDetails"
 """The read that lists users, roles or groups with all their policies."""
 
 POLICY_RANK = 40
+MANAGED_POLICY = "managed-policy"
+_BOUNDARY_RANK = 41
+"""What holds a principal back is there before what lets it do more."""
 
 
 # --- values -------------------------------------------------------------------------------------------------------------------
@@ -49,6 +52,11 @@ def policy(told: object) -> str:
 def path(told: JsonObject) -> dict[str, str]:
     """The path of a user, role, group or profile, where it has one of its own."""
     return present({"Path": text(told.get("Path")).removesuffix("/") and text(told.get("Path"))})
+
+
+def made_word(arn: str) -> str:
+    """The word that stands for a managed policy of whose making a record tells: nobody had it before."""
+    return f"made {arn}"
 
 
 # --- records and reads --------------------------------------------------------------------------------------------------------
@@ -101,6 +109,7 @@ class Policies:
         self.owner, self.parameter = owner, f"{owner}Name"
         self.kind = owner.lower()
         self.inline, self.attached = f"{self.kind}-policy", f"attached-{self.kind}-policy"
+        self.boundary = f"{self.kind}-boundary"
 
     def named(self, holder: str) -> dict[str, str]:
         return {self.parameter: holder}
@@ -122,19 +131,40 @@ class Policies:
         yield Write(key(event, self.inline, self.holder(event), event.requested("PolicyName")), None)
 
     def _attach(self, event: Event) -> Iterator[Write]:
-        yield Write(key(event, self.attached, self.holder(event), event.requested("PolicyArn")), {})
+        """A policy of whose making a record tells was nobody's before it."""
+        arn = event.requested("PolicyArn")
+        setting = key(event, self.attached, self.holder(event), arn)
+        new = isinstance(event.value(setting), Unknown) and event.known.alias(made_word(arn)) is not None
+        yield Write(setting, {}, before=None if new else UNKNOWN)
 
     def _detach(self, event: Event) -> Iterator[Write]:
         """Only what was attached can be detached."""
         yield Write(key(event, self.attached, self.holder(event), event.requested("PolicyArn")), None, before={})
 
     def readers(self) -> dict[str, Reader]:
+        bounded = {} if self.owner == "Group" else {"Put": self._bound, "Delete": self._unbound}
         return {
             f"Put{self.owner}Policy": self._put,
             f"Delete{self.owner}Policy": self._delete,
             f"Attach{self.owner}Policy": self._attach,
             f"Detach{self.owner}Policy": self._detach,
+            **{f"{verb}{self.owner}PermissionsBoundary": reader for verb, reader in bounded.items()},
         }
+
+    def _bound(self, event: Event) -> Iterator[Write]:
+        yield Write(self._boundary_of(event), event.requested("PermissionsBoundary") or UNKNOWN)
+
+    def _unbound(self, event: Event) -> Iterator[Write]:
+        yield Write(self._boundary_of(event), None)
+
+    def _boundary_of(self, event: Event) -> SettingKey:
+        return key(event, self.boundary, self.holder(event), "boundary")
+
+    def created_with(self, event: Event) -> Iterator[Write]:
+        """The boundary that a new user or role has from its first moment."""
+        arn = event.requested("PermissionsBoundary")
+        if arn:
+            yield Write(self._boundary_of(event), arn, before=None)
 
     # Reads.
 
@@ -145,6 +175,12 @@ class Policies:
             yield shown(scope, self.inline, holder, policy(one.get("PolicyDocument")), text(one.get("PolicyName")))
         for one in structures(described.get("AttachedManagedPolicies")):
             yield shown(scope, self.attached, holder, {}, text(one.get("PolicyArn")))
+
+    def shown_boundary(self, scope: Scope, described: JsonObject) -> Iterator[Observed]:
+        """The boundary of a user or role, if it has one."""
+        arn = text(mapping(described.get("PermissionsBoundary")).get("PermissionsBoundaryArn"))
+        if arn:
+            yield shown(scope, self.boundary, described.get(self.parameter), arn, "boundary")
 
     def _observe_one(self, scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
         if answer.get("PolicyName"):
@@ -169,6 +205,24 @@ class Policies:
     def _change_attached(self, setting: SettingKey, live: Observed | None, wanted: Value) -> Change:
         operation = f"Detach{self.owner}Policy" if wanted is None else f"Attach{self.owner}Policy"
         return IAM.call(operation, {**self.named(setting.resource), "PolicyArn": setting.name})
+
+    def _change_boundary(self, setting: SettingKey, live: Observed | None, wanted: Value) -> Change:
+        if wanted is None:
+            return IAM.call(f"Delete{self.owner}PermissionsBoundary", self.named(setting.resource))
+        asked = {**self.named(setting.resource), "PermissionsBoundary": wanted}
+        return IAM.call(f"Put{self.owner}PermissionsBoundary", asked)
+
+    def boundary_kind(self) -> Kind:
+        """The policy that bounds what a user or role may do, whatever else lets them."""
+        sets, removes = (f"iam:{verb}{self.owner}PermissionsBoundary" for verb in ("Put", "Delete"))
+        return Kind(
+            self.boundary,
+            _BOUNDARY_RANK,
+            lambda setting: self.read(f"Get{self.owner}", setting.resource),
+            self._change_boundary,
+            part_of=self.kind,
+            acts=Acts((sets,), (removes,)),
+        )
 
     def kinds(self) -> tuple[Kind, ...]:
         return (

@@ -38,6 +38,7 @@ __all__ = [
     "MEMBERSHIP",
     "ROLE_POLICY",
     "USER",
+    "USER_BOUNDARY",
     "USER_POLICY",
     "access_key",
     "compact",
@@ -45,7 +46,7 @@ __all__ = [
 
 _POLICIES = Policies("User")
 USER = _POLICIES.kind
-USER_POLICY, ATTACHED_USER_POLICY = _POLICIES.inline, _POLICIES.attached
+USER_POLICY, ATTACHED_USER_POLICY, USER_BOUNDARY = _POLICIES.inline, _POLICIES.attached, _POLICIES.boundary
 ACCESS_KEY = "access-key"
 LOGIN_PROFILE = "login-profile"
 SIGN_IN = "sign-in"
@@ -169,11 +170,12 @@ LOGIN_PROFILES = family(
 def _create_user(event: Event) -> Iterator[Write]:
     described = {**event.request, **mapping(event.response.get("User"))}
     yield Write(key(event, USER, _POLICIES.holder(event)), path(described), before=None)
+    yield from _POLICIES.created_with(event)
 
 
 def _delete_user(event: Event) -> Iterator[Write]:
     user = key(event, USER, _POLICIES.holder(event))
-    yield from deleted(event, user, {}, USER_POLICY, ATTACHED_USER_POLICY, MEMBERSHIP, LOGIN_PROFILE)
+    yield from deleted(event, user, {}, USER_POLICY, ATTACHED_USER_POLICY, USER_BOUNDARY, MEMBERSHIP, LOGIN_PROFILE)
 
 
 def _membership(event: Event) -> SettingKey:
@@ -192,11 +194,13 @@ def _observe_user(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Obse
     user = mapping(answer.get("User"))
     if user:
         yield shown(scope, USER, user.get("UserName"), path(user))
+        yield from _POLICIES.shown_boundary(scope, user)
 
 
 def _observe_details(scope: Scope, read: Read, user: JsonObject) -> Iterator[Observed]:
     yield shown(scope, USER, user.get("UserName"), path(user))
     yield from _POLICIES.details(scope, user)
+    yield from _POLICIES.shown_boundary(scope, user)
     for group in user.get("GroupList", ()):
         yield shown(scope, MEMBERSHIP, user.get("UserName"), {}, text(group))
 
@@ -255,6 +259,7 @@ USERS = family(
         part_of=USER,
     ),
     *_POLICIES.kinds(),
+    _POLICIES.boundary_kind(),
     service=IAM.source,
     readers={
         "CreateUser": _create_user,

@@ -30,12 +30,12 @@ from incident.settings import UNKNOWN, Observed, SettingKey, Unknown, Value, Wri
 
 _POLICIES = Policies("Role")
 ROLE = _POLICIES.kind
-ROLE_POLICY, ATTACHED_ROLE_POLICY = _POLICIES.inline, _POLICIES.attached
+ROLE_POLICY, ATTACHED_ROLE_POLICY, ROLE_BOUNDARY = _POLICIES.inline, _POLICIES.attached, _POLICIES.boundary
 TRUST = "role-trust"
 
 _TRUSTED = "AssumeRolePolicyDocument"
 _GOES = "the role's id: sessions and policies that name it do not know the one that is made again"
-_LOSES = "the role's id, description, session length, tags and boundary: what named it by its id must be pointed to the new one"
+_LOSES = "the role's id, description, session length and tags: what named it by its id must be pointed to the new one"
 
 
 def _value(told: JsonObject) -> dict[str, str]:
@@ -51,11 +51,12 @@ def _create(event: Event) -> Iterator[Write]:
     value = _value({**event.request, **mapping(event.response.get("Role"))})
     yield Write(role, value, before=None)
     yield Write(_trust_of(role), value[_TRUSTED], before=None)
+    yield from _POLICIES.created_with(event)
 
 
 def _delete(event: Event) -> Iterator[Write]:
     role = key(event, ROLE, event.requested("RoleName"))
-    yield from deleted(event, role, UNKNOWN, TRUST, ROLE_POLICY, ATTACHED_ROLE_POLICY)
+    yield from deleted(event, role, UNKNOWN, TRUST, ROLE_POLICY, ATTACHED_ROLE_POLICY, ROLE_BOUNDARY)
 
 
 def _update_trust(event: Event) -> Iterator[Write]:
@@ -77,6 +78,7 @@ def _shown(scope: Scope, role: JsonObject) -> Iterator[Observed]:
     value = _value(role)
     yield shown(scope, ROLE, role.get("RoleName"), value)
     yield shown(scope, TRUST, role.get("RoleName"), value[_TRUSTED], "trust")
+    yield from _POLICIES.shown_boundary(scope, role)
 
 
 def _observe(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
@@ -131,6 +133,7 @@ ROLES = family(
     Kind(ROLE, 48, _read, _change, implies=_implied),
     Kind(TRUST, 42, _read, _change_trust, part_of=ROLE),
     *_POLICIES.kinds(),
+    _POLICIES.boundary_kind(),
     service=IAM.source,
     readers={
         "CreateRole": _create,

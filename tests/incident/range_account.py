@@ -64,19 +64,29 @@ class Account:
         self.scope = Scope(aws.account, REGION)
         self.reader = Aws(AwsConfig(accounts=(aws.account,), endpoint_url=aws.url, call_deadline_seconds=3))
         self._owner = aws.bootstrap().for_boto3()
-        iam = self.owner("iam")
-        iam.create_user(UserName="mallory")
-        iam.put_user_policy(UserName="mallory", PolicyName="everything", PolicyDocument=EVERYTHING)
-        made = iam.create_access_key(UserName="mallory")["AccessKey"]
-        self._mallory = {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
+        self._mallory = self._made("mallory")
+        self._alice: dict[str, str] = {}
         self.subnets = [subnet["SubnetId"] for subnet in self.owner("ec2").describe_subnets()["Subnets"]]
         self.vpc = self.owner("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
 
     def owner(self, service: str) -> Any:
         return _client(service, self.range.url, **self._owner)
 
+    def _made(self, name: str) -> dict[str, str]:
+        """The keys of a new user who may do everything."""
+        iam = self.owner("iam")
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="everything", PolicyDocument=EVERYTHING)
+        made = iam.create_access_key(UserName=name)["AccessKey"]
+        return {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
+
     def mallory(self, service: str) -> Any:
         return _client(service, self.range.url, **self._mallory)
+
+    def alice(self, service: str) -> Any:
+        """A colleague whose work the trail shows; the owner's calls are in no trail."""
+        self._alice = self._alice or self._made("alice")
+        return _client(service, self.range.url, **self._alice)
 
     def settings(self) -> dict[SettingKey, Observed]:
         """Every setting of the services that are looked at, live and however deep."""

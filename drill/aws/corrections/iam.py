@@ -1,4 +1,4 @@
-"""IAM: users that still have keys stay, and permissions boundaries of users exist."""
+"""IAM: users that still have keys stay, policies that still have holders or versions stay, and users have boundaries."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from moto.core.responses import EmptyResult
-from moto.iam.exceptions import NotFoundException
-from moto.iam.models import IAMBackend
+from moto.core.responses import ActionResult, EmptyResult
+from moto.iam.exceptions import DeleteConflictException, NotFoundException
+from moto.iam.models import IAMBackend, User
 from moto.iam.responses import IamResponse
 
 from drill.aws.corrections.base import corrects
@@ -54,11 +54,88 @@ def _init_aws_policies(self: Any) -> list[Any]:
 @corrects(IAMBackend)
 def delete_user(self: Any, user_name: str) -> None:
     """moto deletes users with access keys."""
-    from moto.iam.exceptions import DeleteConflictException
-
     if self.get_user(user_name).access_keys:
         raise DeleteConflictException("Cannot delete entity, must delete access keys first.")
     delete_user.moto(self, user_name)
+
+
+# ---- managed policies -------------------------------------------------------------------------------------------
+
+
+@corrects(IAMBackend)
+def delete_policy(self: Any, policy_arn: str) -> None:
+    """moto deletes policies that somebody has, and those with several versions.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html
+    """
+    policy = self.get_policy(policy_arn)
+    if _holders(self, policy_arn) or _bounded(self, policy_arn):
+        raise DeleteConflictException("Cannot delete a policy attached to entities.")
+    if len(policy.versions) > 1:
+        raise DeleteConflictException("This policy has more than one version. Before you delete it, delete its other versions.")
+    delete_policy.moto(self, policy_arn)  # type: ignore[attr-defined]
+
+
+def _principals(backend: Any) -> list[Any]:
+    return [*backend.users.values(), *backend.roles.values(), *backend.groups.values()]
+
+
+def _holders(backend: Any, arn: str) -> list[Any]:
+    return [one for one in _principals(backend) if arn in one.managed_policies]
+
+
+def _bounded(backend: Any, arn: str) -> list[Any]:
+    return [one for one in _principals(backend) if getattr(one, "permissions_boundary_arn", None) == arn]
+
+
+@corrects(IAMBackend)
+def set_default_policy_version(self: Any, policy_arn: str, version_id: str) -> bool:
+    """moto leaves a policy without a version in force when the one in force is set again."""
+    if self.get_policy(policy_arn).default_version_id == version_id:
+        return True
+    return bool(set_default_policy_version.moto(self, policy_arn, version_id))  # type: ignore[attr-defined]
+
+
+@corrects(IamResponse)
+def list_entities_for_policy(self: Any) -> ActionResult:
+    """moto does not know who has a policy as a boundary.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListEntitiesForPolicy.html
+    """
+    arn, entity, usage = (self._get_param(name) for name in ("PolicyArn", "EntityFilter", "PolicyUsageFilter"))
+    self.backend.get_policy(arn)
+    held = _holders(self.backend, arn) if usage != "PermissionsBoundary" else []
+    bounded = _bounded(self.backend, arn) if usage != "PermissionsPolicy" else []
+    found = {id(one): one for one in (*held, *bounded)}.values()
+    kinds = {"User": "PolicyUsers", "Role": "PolicyRoles", "Group": "PolicyGroups"}
+    listed = {
+        member: [one for one in found if type(one).__name__ == kind] if entity in (None, "", kind) else []
+        for kind, member in kinds.items()
+    }
+    return ActionResult({**listed, "IsTruncated": False})
+
+
+# ---- boundaries of users ----------------------------------------------------------------------------------------
+
+
+def _permissions_boundary(user: Any) -> dict[str, str] | None:
+    """How a role of moto's shows its own."""
+    arn = getattr(user, "permissions_boundary_arn", None)
+    return {"PermissionsBoundaryType": "PermissionsBoundaryPolicy", "PermissionsBoundaryArn": arn} if arn else None
+
+
+User.permissions_boundary = property(_permissions_boundary)  # type: ignore[attr-defined]
+
+
+@corrects(IamResponse)
+def create_user(self: Any) -> ActionResult:
+    """moto makes users without the boundary that they are to have."""
+    arn = self._get_param("PermissionsBoundary")
+    if arn and arn not in self.backend.managed_policies:
+        raise NotFoundException(f"Policy {arn} does not exist or is not attachable.")
+    made = create_user.moto(self)  # type: ignore[attr-defined]
+    self.backend.get_user(self._get_param("UserName")).permissions_boundary_arn = arn
+    return made
 
 
 @corrects(IamResponse)
