@@ -111,7 +111,7 @@ def _not_ours_to_answer(case: Case, finding: Finding, raw: Mapping[str, Any]) ->
     """Why a true finding starts nothing all the same: it names ourselves, or a change that needs no answer."""
     own = _own_principals(case, finding.account)
     if finding.origin is Origin.CLOUDTRAIL:
-        return harmless(Record.parse(raw), case.hands.policy, own)
+        return harmless(Record.parse(raw), case.hands.known_policy, own)
     named = triage(finding).principal
     role = f"arn:aws:iam::{finding.account}:role/{finding.access_key.user_name}" if finding.access_key else ""
     patterns = (*case.hands.policy.responder_principals, *own)

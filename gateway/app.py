@@ -26,6 +26,7 @@ from starlette.types import ASGIApp
 
 from gateway.body import LARGEST_BODY, TooLarge, read_body
 from gateway.dispatcher import Dispatcher, Start
+from gateway.doors.requests import prepare_requests
 from gateway.doors.sns import NotChecked, Notifications, Refused, Told
 from gateway.headers import SafeHeaders
 from gateway.intake import Ingested, Prepared, ingest, prepare
@@ -58,6 +59,7 @@ class Settings:
     Attributes:
         webhook_keys: the current key and, during a rotation, the next. Without one, nobody is let in.
         reports: the folder of the written reports.
+        change_keys: the same for the door of change requests, which is shut without one.
         most_at_once: deliveries that may be under way; more are asked to come again.
         answer_seconds: how long a delivery may take; EventBridge itself hangs up after 5.
         poll_seconds: how often what could not be started is started again.
@@ -68,6 +70,7 @@ class Settings:
     most_at_once: int = 64
     answer_seconds: float = 4.0
     poll_seconds: float = 5.0
+    change_keys: tuple[str, ...] = ()
 
 
 def create_app(
@@ -109,10 +112,12 @@ def create_app(
                 await task
         doors.close()
 
-    described = document(sns=sns is not None, slack=slack is not None)
+    changes = bool(doors.change_keys)
+    described = document(sns=sns is not None, slack=slack is not None, changes=changes)
     routes: list[Route | Mount] = [
         Route("/webhooks/guardduty", doors.guardduty, methods=["POST"]),
         *([Route("/webhooks/sns", doors.sns, methods=["POST"])] if sns is not None else []),
+        *([Route("/webhooks/changes", doors.changes, methods=["POST"])] if changes else []),
         Route("/healthz", doors.health),
         Route("/readyz", doors.ready),
         Route("/incidents/{incident}/report", doors.report),
@@ -127,6 +132,7 @@ class _Doors:
     def __init__(self, settings: Settings, ledger: Ledger, dispatcher: Dispatcher, sns: Notifications | None) -> None:
         self._settings, self._ledger, self._dispatcher, self._sns = settings, ledger, dispatcher, sns
         self._keys = tuple(key.encode() for key in settings.webhook_keys if key)
+        self.change_keys = tuple(key.encode() for key in settings.change_keys if key)
         self._writer = Writer(ledger)
         # Of its own, so that messages whose certificate is fetched hold up nothing else.
         self._checkers = ThreadPoolExecutor(_CHECKERS, thread_name_prefix="sns")
@@ -139,13 +145,22 @@ class _Doors:
 
     async def guardduty(self, request: Request) -> Response:
         """A GuardDuty finding from EventBridge's API destination."""
-        key = matching_key(request.headers, self._keys)
+        return await self._with_key(request, "webhook", self._keys, prepare)
+
+    async def changes(self, request: Request) -> Response:
+        """Change requests from a ticket system."""
+        return await self._with_key(request, "changes", self.change_keys, prepare_requests)
+
+    async def _with_key(
+        self, request: Request, door: str, keys: Sequence[bytes], prepared: Callable[[bytes, Mapping[str, Any]], Prepared]
+    ) -> Response:
+        key = matching_key(request.headers, keys)
         if key is None:
             return JSONResponse({"error": "the webhook key is missing or wrong"}, 401, headers={"WWW-Authenticate": "Bearer"})
-        provenance = {"door": "webhook", "peer": request.client.host if request.client else "", "key": key}
+        provenance = {"door": door, "peer": request.client.host if request.client else "", "key": key}
 
         async def written(raw: bytes) -> Ingested:
-            return await asyncio.wrap_future(self._writer.write(lambda: prepare(raw, provenance)))
+            return await asyncio.wrap_future(self._writer.write(lambda: prepared(raw, provenance)))
 
         return await self._answered(request, written)
 
@@ -183,7 +198,7 @@ class _Doors:
             async with asyncio.timeout(self._settings.answer_seconds):
                 taken = await self._take(request, take)
         except TooLarge:
-            return JSONResponse({"error": f"a finding has at most {LARGEST_BODY} bytes"}, 413)
+            return JSONResponse({"error": f"a delivery has at most {LARGEST_BODY} bytes"}, 413)
         except Refused as refused:
             _log.warning("a message of SNS is refused: %s", plain(refused))
             return JSONResponse({"error": str(refused)}, 403)

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from gateway.commands import (
+    changes,
     costs,
     deciding,
     doors,
@@ -47,6 +48,7 @@ for commands in (
     flows,
     flow_tables,
     inventory,
+    changes,
 ):
     app.add_typer(commands.app)
 for name, group in (

@@ -34,18 +34,21 @@ class Ingested:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A delivery that was read, and the lines that it is to become: one for each finding in it, or one in quarantine."""
+    """A delivery that was read, and the lines that it is to become: one for each finding or change request in it, or one
+    in quarantine."""
 
     entries: list[Entry]
     findings: tuple[Finding, ...]
 
     def outcome(self, written: Sequence[tuple[Line, bool]]) -> Ingested:
         """What became of it, from what the ledger answered for each entry."""
-        if not self.findings:
-            return Ingested("quarantined", written[0][0])
         # A delivery of several is new where any of them is.
         place = next((place for place, (_, new) in enumerate(written) if new), 0)
         line, new = written[place]
+        if line.kind == Kind.QUARANTINE:
+            return Ingested("quarantined", line)
+        if not self.findings:
+            return Ingested("accepted" if new else "duplicate", line)
         finding = self.findings[place]
         return Ingested("accepted" if new else "duplicate", line, finding, incident_id(finding))
 
@@ -71,16 +74,16 @@ def prepare(raw: bytes, provenance: Mapping[str, Any]) -> Prepared:
     """
     digest = hashlib.sha256(raw).hexdigest()
     try:
-        content: Any = json.loads(raw, parse_constant=_refused, parse_float=_finite)
+        content: Any = json.loads(raw, parse_constant=refused, parse_float=_finite)
         found = arrivals(content)
     except FindingError as error:
-        return Prepared([_quarantine(raw, digest, provenance, str(error))], ())
+        return Prepared([quarantine(raw, digest, provenance, str(error))], ())
     except (ValueError, RecursionError):
-        return Prepared([_quarantine(raw, digest, provenance, "it is not JSON")], ())
+        return Prepared([quarantine(raw, digest, provenance, "it is not JSON")], ())
     # A reader that stumbles is our fault: the sender would only come again with the same, and at last give up.
     except Exception as error:
         _log.exception("a delivery could not be read")
-        return Prepared([_quarantine(raw, digest, provenance, f"reading it failed ({type(error).__name__})")], ())
+        return Prepared([quarantine(raw, digest, provenance, f"reading it failed ({type(error).__name__})")], ())
     entries: list[Entry] = [
         (INTAKE, Kind.DELIVERY, delivery_key(one.finding, one.content), _body(one, provenance, digest)) for one in found
     ]
@@ -103,21 +106,22 @@ def delivery_key(finding: Finding, content: object = None) -> str:
     return f"delivery:{version}"
 
 
-def _quarantine(raw: bytes, digest: str, provenance: Mapping[str, Any], why: str) -> Entry:
+def quarantine(raw: bytes, digest: str, provenance: Mapping[str, Any], why: str, chain: str = INTAKE) -> Entry:
     """Authentic but unreadable: kept whole for a person, since asking the sender to try again would not help."""
     try:
         kept = {"text": raw.decode()}
     except UnicodeDecodeError:
         kept = {"base64": base64.b64encode(raw).decode()}
     body = {"why": why, "provenance": dict(provenance), "sha256": digest, "bytes": len(raw), **kept}
-    return (INTAKE, Kind.QUARANTINE, f"quarantine:{digest}", body)
+    return (chain, Kind.QUARANTINE, f"quarantine:{digest}", body)
 
 
-def _refused(constant: str) -> NoReturn:
+def refused(constant: str) -> NoReturn:
+    """What Python would take for JSON and nobody else does, such as NaN."""
     raise ValueError(f"{constant} is not JSON")
 
 
 def _finite(text: str) -> float:
     """A number too large for a float would be written back as `Infinity`, which no other reader of the ledger takes."""
     number = float(text)
-    return number if math.isfinite(number) else _refused(text[:40])
+    return number if math.isfinite(number) else refused(text[:40])

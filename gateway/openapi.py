@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.body import LARGEST_BODY
+from incident.change_requests import MOST_REQUESTS
 
 Part = dict[str, Any]
 
@@ -28,16 +29,19 @@ _RETRY_AFTER = {
 _CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}}
 
 
-def document(*, sns: bool = True, slack: bool = True) -> Part:
+def document(*, sns: bool = True, slack: bool = True, changes: bool = True) -> Part:
     """The document, with the doors that are open.
 
     Args:
         sns: whether SNS has a door; it has none without `gateway.sns_topics`.
         slack: whether Slack has one; over Socket Mode it needs none.
+        changes: whether change requests have one; they have none without `gateway.change_keys`.
     """
     paths: dict[str, Part] = {"/webhooks/guardduty": {"post": _webhook()}}
     if sns:
         paths["/webhooks/sns"] = {"post": _sns()}
+    if changes:
+        paths["/webhooks/changes"] = {"post": _changes()}
     if slack:
         paths["/slack/events"] = {"post": _slack()}
     paths |= {
@@ -94,6 +98,25 @@ def _event() -> Part:
     text = {"type": "string"}
     named: dict[str, Any] = dict.fromkeys(("detail-type", "source", "account", "region", "id", "type", "time"), text)
     return {"type": "object", "properties": named | {"detail": {"type": "object"}}}
+
+
+def _changes() -> Part:
+    words, text = {"type": "array", "items": {"type": "string"}}, {"type": "string"}
+    moment = {"type": "string", "format": "date-time"}
+    fields: dict[str, Any] = dict.fromkeys(("approved_by", "principals", "resources", "operations"), words)
+    fields |= dict.fromkeys(("ticket", "title"), text) | dict.fromkeys(("from", "until", "approved_at", "updated_at"), moment)
+    one = {"type": "object", "properties": fields, "required": ["ticket", "principals", "resources", "from", "until"]}
+    several = {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_REQUESTS}
+    inside = {"type": "object", "properties": {"requests": several}, "required": ["requests"]}
+    return _webhook() | {
+        "operationId": "changes",
+        "summary": "Change requests from a ticket system, with who approved them. The key is one of `gateway.change_keys`.",
+        "requestBody": {
+            "required": True,
+            "description": "One, a list, or `{requests: [...]}`. What is none of it is quarantined as a whole, for a person.",
+            "content": {_JSON: {"schema": {"anyOf": [one, several, inside]}}},
+        },
+    }
 
 
 def _sns() -> Part:

@@ -33,7 +33,8 @@ def build_app(config: Config) -> Starlette:
     runs = Runs(hands.ledger)
     waker = Waker(hands.ledger, hands.approvals, runs)
     keys = tuple(key.get_secret_value() for key in config.gateway.webhook_keys)
-    settings = Settings(webhook_keys=keys, reports=config.reports)
+    change_keys = tuple(key.get_secret_value() for key in config.gateway.change_keys)
+    settings = Settings(webhook_keys=keys, reports=config.reports, change_keys=change_keys)
     token, signing_secret, app_token = (
         secret.get_secret_value() for secret in (config.slack.bot_token, config.slack.signing_secret, config.slack.app_token)
     )

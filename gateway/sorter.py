@@ -16,7 +16,7 @@ from incident.finding import Finding, FindingError, Origin, incident_id
 from incident.joining import Outcome, Sorted, handles, handles_of
 from incident.ledger import INTAKE, Kind, Line
 from incident.named import delivered_finding
-from incident.policy import Policy
+from incident.policy import ApprovedChange, Policy
 from incident.record import Record
 from incident.trail_event import harmless
 from incident.triage import triage
@@ -56,6 +56,7 @@ class Sorter:
     Args:
         own: the ARNs under which our own calls appear in an account.
         lag: how long CloudTrail may take to show a record that EventBridge already carried.
+        requests: the change requests that count as approved changes too.
     """
 
     def __init__(
@@ -67,9 +68,10 @@ class Sorter:
         clock: Callable[[], datetime],
         own: Callable[[str], tuple[str, ...]] = lambda account: (),
         lag: timedelta = timedelta(minutes=15),
+        requests: Callable[[], Sequence[ApprovedChange]] = tuple,
     ) -> None:
         self._ledger, self._reader, self._policy, self._suppressions = ledger, reader, policy, suppressions
-        self._clock, self._own, self._lag = clock, own, lag
+        self._clock, self._own, self._lag, self._requests = clock, own, lag, requests
         self._read_to = self._sorted_to = 0
         self._waiting: dict[str, Waiting] = {}
         self._opened: dict[str, tuple[Sorted, datetime]] = {}
@@ -190,7 +192,8 @@ class Sorter:
             until = exception.until.isoformat(timespec="minutes")
             return Outcome.SUPPRESSED, f"{exception.id} until {until}, by {exception.person}: {exception.reason}"
         if finding.origin is Origin.CLOUDTRAIL:
-            why = harmless(Record.parse(answer.raw), self._policy, self._own(finding.account))
+            policy = self._policy.knowing(self._requests())
+            why = harmless(Record.parse(answer.raw), policy, self._own(finding.account))
             return (Outcome.NOTED, why) if why else None
         return None
 

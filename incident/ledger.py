@@ -26,6 +26,9 @@ DOORS_CHAIN = "doors"
 SUPPRESSION_CHAIN = "suppressions"
 """The chain that holds what responders agreed to leave unanswered for a time."""
 
+CHANGES_CHAIN = "changes"
+"""The chain that holds the change requests as they were handed in."""
+
 ESCALATION_CHAIN = "escalation"
 """The chain that holds the tests of the escalation policy."""
 
@@ -40,6 +43,8 @@ class Kind(StrEnum):
     FINDING = "finding"
     """A finding, or another version of one, that joined an incident which it did not open."""
     SUPPRESSION = "suppression"
+    CHANGE_REQUEST = "change-request"
+    """One version of a request to change the network, with who approved it."""
     OPENED = "incident-opened"
     RUN = "run"
     PHASE = "phase"

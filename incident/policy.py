@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -11,6 +12,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from incident.settings import Entry
 
 Question = Literal["contain", "restore", "addition", "release"]
+Miss = Literal["principal", "time", "resource", "operation", "approval"]
+"""In what a change differs from an approved one: who, when, on what, by which call, or that nobody had approved it then."""
 
 
 class _Strict(BaseModel):
@@ -62,9 +65,18 @@ class ApprovedChange(_Strict):
 
     def covers(self, entry: Entry) -> bool:
         """Whether one write is part of the change."""
-        identity = entry.record.identity
-        caller = any(matches(arn, self.principals) for arn in (identity.arn, identity.issuer_arn) if arn)
-        return caller and self.since <= entry.record.time <= self.until and matches(entry.key.resource, self.resources)
+        return not self.misses(entry)
+
+    def misses(self, entry: Entry) -> frozenset[Miss]:
+        """In what one write differs from what was agreed on; in nothing where it is part of it."""
+        identity, found = entry.record.identity, set[Miss]()
+        if not any(matches(arn, self.principals) for arn in (identity.arn, identity.issuer_arn) if arn):
+            found.add("principal")
+        if not self.since <= entry.record.time <= self.until:
+            found.add("time")
+        if not matches(entry.key.resource, self.resources):
+            found.add("resource")
+        return frozenset(found)
 
 
 class Preauthorization(_Strict):
@@ -92,6 +104,8 @@ class Policy(_Strict):
         largest_share: the share of the resources of one kind that a region had before, which one plan may change or delete; 1.0
             allows all. Counted only where the baseline has read all of the kind and there are ten or more.
         approved_changes: agreed work, by ticket: who, on what, from when until when. It is kept and named as such.
+        internal_vpcs: VPC ids (with `*`) that are to have no way to the internet.
+        internal_tags: tag keys with a pattern of values (with `*`); a VPC that has such a tag is to have none either.
         preauthorized: reversible containment that begins before anybody is asked. Everything else waits; no answer is no.
         code_in_slack: whether a decision in Slack needs a one-time code `always`, or only where it is a `high-risk` one.
     """
@@ -105,6 +119,8 @@ class Policy(_Strict):
     largest_plan: int = Field(default=500, ge=1)
     largest_share: float = Field(default=1.0, gt=0, le=1)
     approved_changes: tuple[ApprovedChange, ...] = ()
+    internal_vpcs: tuple[str, ...] = ()
+    internal_tags: dict[str, str] = Field(default_factory=dict[str, str])
     preauthorized: tuple[Preauthorization, ...] = ()
     code_in_slack: Literal["always", "high-risk"] = "high-risk"
 
@@ -114,6 +130,10 @@ class Policy(_Strict):
     def ticket(self, entry: Entry) -> str:
         """The ticket of the approved change that a write is part of, or nothing."""
         return next((change.ticket for change in self.approved_changes if change.covers(entry)), "")
+
+    def knowing(self, requests: Iterable[ApprovedChange]) -> Policy:
+        """The same policy, in which the change requests that were handed in count as approved changes too."""
+        return self.model_copy(update={"approved_changes": (*self.approved_changes, *requests)})
 
     def by_slack(self, team: str, user: str) -> Responder | None:
         """The responder whom a Slack identity stands for; team and user must both match."""

@@ -73,7 +73,7 @@ def harmless(record: Record, policy: Policy, own: tuple[str, ...] = ()) -> str:
     if not record.succeeded:
         return f"the call changed nothing: {record.error_code}"
     entries = _entries(record)
-    opening = [entry for entry in entries if _opens_to_everybody(entry)]
+    opening = [entry for entry in entries if opens_to_everybody(entry)]
     if record.operation not in _OPENS_BY_ITSELF and not opening:
         return "it opens nothing to everybody"
     ticket = next((policy.ticket(entry) for entry in opening or entries if policy.ticket(entry)), "")
@@ -91,7 +91,8 @@ def _entries(record: Record) -> list[Entry]:
         return []
 
 
-def _opens_to_everybody(entry: Entry) -> bool:
+def opens_to_everybody(entry: Entry) -> bool:
+    """Whether a write lets everybody on the internet in or out."""
     if entry.after is UNKNOWN or entry.after is None or same(entry.before, entry.after):
         return False
     shown = f"{entry.key.name} {canonical(entry.after)}"

@@ -314,6 +314,8 @@ class GatewayConfig(BaseModel):
         queues: the queues that findings are fetched from.
         reconcile_seconds: how often every region is asked what GuardDuty found and nobody delivered; 0 means never.
         starts_a_minute: how many responses are started in a minute; a third of it for any one account.
+        change_keys: the key, and during a rotation the next, with which a ticket system hands change requests in.
+        changes_seconds: how often everybody's changes are read from CloudTrail and held against the change requests; 0 means never.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -326,6 +328,8 @@ class GatewayConfig(BaseModel):
     queues: tuple[QueueConfig, ...] = ()
     reconcile_seconds: int = Field(default=300, ge=0, le=86400)
     starts_a_minute: int = Field(default=30, ge=3, le=1000)
+    change_keys: tuple[SecretStr, ...] = ()
+    changes_seconds: int = Field(default=0, ge=0, le=86400)
 
 
 class Config(BaseSettings):

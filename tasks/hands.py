@@ -12,6 +12,7 @@ from tasks.amendments import Amending
 from tasks.approvals import Approvals
 from tasks.aws import Aws
 from tasks.baseline import Baselines
+from tasks.change_requests import KeptRequests
 from tasks.cloudtrail import EventHistory, EventSource
 from tasks.config import Config, load_config, load_policy
 from tasks.evidence import EvidenceStore
@@ -50,6 +51,15 @@ class Hands:
     amending: Amending
     opening: Opening
     suppressions: Suppressions
+    requests: KeptRequests
+
+    @property
+    def known_policy(self) -> Policy:
+        """The policy, in which the change requests that the ledger keeps count as approved changes too.
+
+        Whom an incident's plan leaves alone is decided by the policy file only: a ticket system must not shield an actor.
+        """
+        return self.policy.knowing(self.requests.latest())
 
 
 def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda name: None) -> Hands:
@@ -80,6 +90,7 @@ def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda nam
         amending=Amending(ledger, roster, policy, evidence, clock),
         opening=Opening(ledger, roster, policy, config.aws.accounts, clock),
         suppressions=Suppressions(ledger, roster, policy, clock),
+        requests=KeptRequests(ledger),
     )
 
 

@@ -68,7 +68,8 @@ def _new(before: Baseline, now: Baseline) -> Iterable[Proposal]:
 
 def _is_explained(hands: Hands, proposal: Proposal, before: Baseline, until: datetime) -> bool:
     resources = list(dict.fromkeys(key.resource for key in proposal.changed))
-    if not hands.policy.approved_changes or not resources or len(resources) > _MOST_LOOKED_UP:
+    policy = hands.known_policy
+    if not policy.approved_changes or not resources or len(resources) > _MOST_LOOKED_UP:
         return False
     place = (proposal.exposure.account, proposal.exposure.region)
     since = proposal.since.replace(microsecond=0)
@@ -81,7 +82,7 @@ def _is_explained(hands: Hands, proposal: Proposal, before: Baseline, until: dat
             records |= {record.event_id: record for record in answer.records}
     except AwsError:
         return False
-    return bool(explained(proposal, records.values(), before.settings, hands.policy.ticket))
+    return bool(explained(proposal, records.values(), before.settings, policy.ticket))
 
 
 def _put(hands: Hands, proposal: Proposal) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from gateway.app import Beside, Taking
+from gateway.doors.changes import ChangeWatch
 from gateway.doors.queue import Place, Queue
 from gateway.doors.reconciler import Reconciler
 from gateway.doors.sns import Certificates, Notifications
@@ -28,7 +29,16 @@ def intake_of(hands: Hands) -> dict[str, Any]:
     topics = gateway.sns_topics
     limits = Limits(a_minute=gateway.starts_a_minute, an_account=max(2, gateway.starts_a_minute // 3))
     return {
-        "sorter": Sorter(hands.ledger, Reader(aws), hands.policy, hands.suppressions, hands.clock, own_principals(aws), lag),
+        "sorter": Sorter(
+            hands.ledger,
+            Reader(aws),
+            hands.policy,
+            hands.suppressions,
+            hands.clock,
+            own_principals(aws),
+            lag,
+            hands.requests.latest,
+        ),
         "pace": Pace(hands.ledger, hands.clock, limits),
         "sns": Notifications(topics, Certificates(hands.clock), aws, hands.clock) if topics else None,
         "more": lambda take: fetching(hands, aws, take),
@@ -41,6 +51,8 @@ def fetching(hands: Hands, aws: Aws, take: Taking) -> Sequence[Beside]:
     doors: list[Beside] = [Queue(place_of(queue, hands.config.aws.home_region), aws, take).run for queue in gateway.queues]
     if gateway.reconcile_seconds:
         doors.append(Reconciler(hands.ledger, aws, take, hands.clock, gateway.reconcile_seconds).run)
+    if gateway.changes_seconds:
+        doors.append(ChangeWatch(hands, take, own_principals(aws)).run)
     return doors
 
 

@@ -12,6 +12,7 @@ from gateway.sorter import Sorter
 from incident.joining import Sorted
 from incident.policy import Policy
 from tasks.aws import AwsError
+from tasks.change_requests import KeptRequests
 from tasks.ledger import Ledger
 from tasks.read_back import Reader
 
@@ -74,7 +75,9 @@ class Desk:
             principal = self.aws.own_principal(account)
             return (principal, f"{principal}/*")
 
-        return Sorter(self.ledger, Reader(self.aws), self.policy, self.suppressions, self.now, own)  # pyright: ignore
+        requests = KeptRequests(self.ledger).latest
+        reader = Reader(self.aws)  # pyright: ignore
+        return Sorter(self.ledger, reader, self.policy, self.suppressions, self.now, own, requests=requests)
 
     def deliver(self, content: object) -> Ingested:
         return ingest(json.dumps(content).encode(), {"door": "webhook"}, self.ledger)

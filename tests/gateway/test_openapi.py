@@ -65,7 +65,7 @@ class Signed(requests.auth.AuthBase):
             return request
         body = request.body.encode() if isinstance(request.body, str) else bytes(request.body or b"")
         match urlsplit(str(request.url)).path:
-            case "/webhooks/guardduty":
+            case "/webhooks/guardduty" | "/webhooks/changes":
                 request.headers["X-Countermand-Key"] = "current-key"
             case "/webhooks/sns":
                 body = json.dumps(self._signer.notification(body.decode(errors="replace"))).encode()
@@ -106,7 +106,8 @@ def address(ledger, runs, serve, tmp_path, sns_checks) -> str:
     aws.findings[finding()["id"]] = as_api(finding())
     slack = slack_app(NobodyDecides(), signing_secret="signing", bot_token="xoxb-test", team="T0", base_url="http://127.0.0.1:9/")
     sorter = Sorter(ledger, Reader(aws), Policy(), NoExceptions(), clock)
-    chosen = Settings(webhook_keys=("current-key",), reports=tmp_path, poll_seconds=0.05)
+    keys = ("current-key",)
+    chosen = Settings(webhook_keys=keys, reports=tmp_path, poll_seconds=0.05, change_keys=keys)
     (tmp_path / "inc-0123456789ab.html").write_text("<!doctype html><title>x</title>")
     return serve(create_app(chosen, ledger, runs, slack=slack, sns=sns_checks, sorter=sorter, pace=Pace(ledger, clock)))
 
@@ -144,11 +145,12 @@ def test_the_document_is_one_that_openapi_allows(described):
 
 
 def test_the_document_names_every_door_that_is_open_and_no_other(ledger, runs, tmp_path, sns_checks):
-    chosen = Settings(webhook_keys=(), reports=tmp_path)
-    for sns, slack in ((None, None), (sns_checks, Starlette(routes=[Route("/events", lambda request: None)]))):
+    slack_there = Starlette(routes=[Route("/events", lambda request: None)])
+    for sns, slack, changes in ((None, None, ()), (sns_checks, slack_there, ("key",))):
+        chosen = Settings(webhook_keys=(), reports=tmp_path, change_keys=changes)
         app = create_app(chosen, ledger, runs, sns=sns, slack=slack)
         open_ = {route.path for route in app.routes if isinstance(route, Route)} | ({"/slack/events"} if slack else set())
-        assert open_ == set(document(sns=sns is not None, slack=slack is not None)["paths"])
+        assert open_ == set(document(sns=sns is not None, slack=slack is not None, changes=bool(changes))["paths"])
 
 
 def test_the_command_prints_the_document(run):

@@ -14,10 +14,12 @@ from sorting import ACCOUNTS, Desk
 
 from gateway.sorter import ONLY_TOLD
 from incident.actor import Actor, Credential, Link
+from incident.change_requests import read_requests
 from incident.finding import incident_id, parse_finding
 from incident.joining import Outcome
 from incident.ledger import INTAKE, Kind
 from incident.policy import ApprovedChange, Policy, Responder
+from tasks.change_requests import KeptRequests
 from tasks.ledger import store
 from tasks.roster import Roster
 from tasks.suppressions import NotSuppressed, Suppressions
@@ -314,6 +316,21 @@ def test_an_approved_change_is_noted_with_its_ticket(ledger, people):
     desk.aws.records[EVENT_ID] = record()
     (one,) = desk.sort(called(record()))
     assert (one.outcome, "CHG-1" in one.why) == (Outcome.NOTED, True)
+
+
+@pytest.mark.parametrize(("approvers", "outcome"), [(["carol"], Outcome.NOTED), ([], Outcome.OPENS)])
+def test_a_change_request_that_was_handed_in_counts_where_somebody_approved_it(desk, ledger, approvers, outcome):
+    change = {
+        "ticket": "CHG-2",
+        "approved_by": approvers,
+        "principals": ["arn:aws:iam::111122223333:user/mallory"],
+        "resources": ["sg-*"],
+        "from": "2026-03-01T00:00:00Z",
+        "until": "2026-03-02T00:00:00Z",
+    }
+    KeptRequests(ledger).keep(read_requests(change), {"door": "changes"})
+    desk.aws.records[EVENT_ID] = record()
+    assert desk.sort(called(record()))[0].outcome is outcome
 
 
 # ---- exceptions -----------------------------------------------------------------------------------------------------
