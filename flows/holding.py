@@ -18,10 +18,11 @@ from incident import messages
 from incident.actor import Actor
 from incident.holding import Contained, Undone, in_force, questions, still_working, suspected, to_read, undoer, undone
 from incident.ledger import Kind, Line
+from incident.new_ids import step_with_new_ids
 from incident.plan import Phase
 from incident.record import Record
 from incident.words import counted
-from tasks.executor import GOOD, Outcome, renamed_ids, with_new_ids
+from tasks.executor import GOOD, Outcome, renamed_ids
 from tasks.work import apply_step_again, in_thread, look_up, post, read_settings
 
 AFTER, AT_A_LOOK, BEFORE_RESTORATION, BEFORE_PROOF = "after containment", "at a new look", "before restoration", "before the proof"
@@ -89,7 +90,7 @@ def contained_steps(case: Case, look: int) -> list[Contained]:
             ends[line.body["plan"], line.body["step"]] = line
     plans = [plan for number in range(1, look + 1) if (plan := case.plan(CONTAIN, number))]
     done = [
-        Contained(with_new_ids(step, renamed), plan.digest, ends[plan.digest, step.id].at)
+        Contained(step_with_new_ids(step, renamed), plan.digest, ends[plan.digest, step.id].at)
         for plan in plans
         for step in plan.steps
         if (plan.digest, step.id) in ends
@@ -188,7 +189,7 @@ def undoers(case: Case, look: int) -> list[Contained]:
     plans = [plan for number in range(1, look + 1) if (plan := case.plan(CONTAIN, number))]
     renamed = renamed_ids(case.hands.ledger, case.incident)
     return [
-        Contained(with_new_ids(step, renamed), plan.digest, first[plan.digest, step.id].at)
+        Contained(step_with_new_ids(step, renamed), plan.digest, first[plan.digest, step.id].at)
         for plan in plans
         for step in plan.steps
         if (plan.digest, step.id) in broken

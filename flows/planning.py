@@ -17,13 +17,14 @@ from incident.guards import existing_resources, refusals, tagged
 from incident.investigation import Investigation
 from incident.isolation import isolation, suspects
 from incident.ledger import Kind
+from incident.new_ids import reversal_with_new_ids, step_with_new_ids
 from incident.plan import Plan, Step, Unplanned
 from incident.planner import propose
 from incident.resources.bucket import emptied, to_be_emptied
 from incident.resources.identity import GLOBAL
 from incident.settings import Observed, Reversal, SettingKey, Value
 from incident.words import counted
-from tasks.executor import renamed_ids, with_new_ids
+from tasks.executor import renamed_ids
 from tasks.work import in_thread, launched_for, look_around, read_settings, stores_of, tags_of, volumes_of
 
 EVIDENCE = "evidence"
@@ -136,14 +137,13 @@ def _contained(case: Case, look: int) -> list[Step]:
     """The steps of containment, with the ids of what they made."""
     plans = [case.plan(CONTAIN, number) for number in range(1, look + 1)]
     renamed = renamed_ids(case.hands.ledger, case.incident)
-    return [with_new_ids(step, renamed) for plan in plans if plan is not None for step in plan.steps]
+    return [step_with_new_ids(step, renamed) for plan in plans if plan is not None for step in plan.steps]
 
 
 def _as_it_stands(reversal: Reversal, renamed: dict[str, str], contained: dict[SettingKey, Value]) -> Reversal:
     if reversal.key in contained:
         reversal = replace(reversal, written=contained[reversal.key])
-    resource = renamed.get(reversal.key.resource, reversal.key.resource)
-    return replace(reversal, key=reversal.key._replace(resource=resource))
+    return reversal_with_new_ids(reversal, renamed)
 
 
 def _because(case: Case, look: int) -> str:

@@ -7,9 +7,10 @@ from prefect import flow
 from flows.acting import carried_out
 from flows.case import Case, once
 from flows.planning import CONTAIN, keep_guarded
+from incident.new_ids import step_with_new_ids
 from incident.plan import Plan, Step
 from incident.release import released, to_read
-from tasks.executor import GOOD, renamed_ids, with_new_ids
+from tasks.executor import GOOD, renamed_ids
 from tasks.work import read_settings
 
 RELEASE = "release"
@@ -49,5 +50,5 @@ def _carried_out_steps(case: Case, look: int) -> list[Step]:
     done: list[Step] = []
     for plan in plans:
         ended = case.hands.executor.outcomes(plan)
-        done += [with_new_ids(step, renamed) for step in plan.steps if step.id in ended and ended[step.id].result in GOOD]
+        done += [step_with_new_ids(step, renamed) for step in plan.steps if step.id in ended and ended[step.id].result in GOOD]
     return done

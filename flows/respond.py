@@ -38,9 +38,10 @@ from flows.scope import scope
 from incident import messages
 from incident.approvals import Asked, Standing, moved
 from incident.ledger import Kind
+from incident.new_ids import step_with_new_ids
 from incident.plan import Plan
 from incident.policy import Question
-from tasks.executor import Result, renamed_ids, with_new_ids
+from tasks.executor import Result, renamed_ids
 from tasks.work import post, read_settings
 
 LATE_LOOKS = 2
@@ -209,7 +210,9 @@ async def _still_there(case: Case, plan: Plan, asked: Asked, look: int) -> Stand
     about; after some rounds of that the steps that find something else stop one by one.
     """
     begun, renamed = case.hands.executor.begun(plan), renamed_ids(case.hands.ledger, case.incident)
-    waiting = plan.model_copy(update={"steps": tuple(with_new_ids(step, renamed) for step in plan.steps if step.id not in begun)})
+    waiting = plan.model_copy(
+        update={"steps": tuple(step_with_new_ids(step, renamed) for step in plan.steps if step.id not in begun)}
+    )
     why = moved(waiting, await read_settings([step.key for step in waiting.steps])) if not begun - set(asked.begun) else []
     if not why or not _may_plan_again(case):
         return Standing.APPROVED

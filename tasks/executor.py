@@ -7,7 +7,6 @@ until it is stable; outcome to the ledger.
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable, Mapping
 from copy import copy
@@ -17,6 +16,7 @@ from typing import Any
 
 from incident.families import family_for_kind
 from incident.ledger import Kind, Line
+from incident.new_ids import step_with_new_ids
 from incident.plan import Phase, Plan, Step, is_item
 from incident.planner import Unread, brief
 from incident.settings import Observed, Value, canonical, same
@@ -299,7 +299,7 @@ class Executor:
 
     def _with_new_ids(self, plan: Plan, step: Step) -> Step:
         """The step with the ids of resources that were made again in place of the deleted ones."""
-        return with_new_ids(step, renamed_ids(self._ledger, plan.incident))
+        return step_with_new_ids(step, renamed_ids(self._ledger, plan.incident))
 
     def _recorded(self, plan: Plan, step: Step, first: bool = False) -> Outcome | None:
         key = self._key("outcome", plan, step)
@@ -337,9 +337,6 @@ class Executor:
         return {"step": step.id, "plan": plan.digest, "title": step.title, "calls": [call.operation for call in step.calls]}
 
 
-_ID = re.compile(r"[a-z]+(?:-[a-z]+)*-[0-9a-f]{8,32}")
-
-
 def _held(step: Step) -> str:
     """The name under which only one worker at a time changes a setting."""
     return f"step:{canonical(list(step.key))}"
@@ -349,15 +346,6 @@ def renamed_ids(ledger: Ledger, incident: str) -> dict[str, str]:
     """Old ids of deleted resources to the ids under which they were made again."""
     ends = ledger.lines(incident, Kind.OUTCOME)
     return {line.body["replaces"]: line.body["new_id"] for line in ends if line.body.get("replaces") and line.body.get("new_id")}
-
-
-def with_new_ids(step: Step, renamed: Mapping[str, str]) -> Step:
-    """A step with the ids under which resources were made, in place of the old ones or of those that its plan gave them."""
-    if not renamed:
-        return step
-    body = _renamed(step.model_dump(mode="json"), renamed)
-    body["id"], body["after"], body["replaces"] = step.id, step.after, step.replaces
-    return Step.model_validate(body)
 
 
 def _is_on_the_way(step: Step, found: Value) -> bool:
@@ -371,17 +359,3 @@ def _has_failed(found: Value) -> bool:
 
 def _request_id(answer: Mapping[str, Any]) -> str:
     return str(answer.get("ResponseMetadata", {}).get("RequestId", ""))
-
-
-def _renamed(value: Any, ids: Mapping[str, str]) -> Any:
-    """A value with old ids replaced, also inside texts: a rule's name carries the id of the group that it lets in.
-
-    An ARN or the id of a DNS zone is a text of its own.
-    """
-    if isinstance(value, str):
-        return ids.get(value) or _ID.sub(lambda found: ids.get(found.group(), found.group()), value)
-    if isinstance(value, list | tuple):
-        return [_renamed(item, ids) for item in value]
-    if isinstance(value, dict):
-        return {key: _renamed(item, ids) for key, item in value.items()}
-    return value

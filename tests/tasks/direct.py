@@ -26,6 +26,7 @@ from incident.family import Scope
 from incident.finding import Finding, parse_finding
 from incident.investigation import Investigation, investigate
 from incident.isolation import isolation, suspects
+from incident.new_ids import reversal_with_new_ids
 from incident.origin import identified, named_by, origin, windowed
 from incident.plan import Plan
 from incident.planner import propose
@@ -33,13 +34,13 @@ from incident.policy import Policy, Responder
 from incident.record import Record
 from incident.resources.compute import INSTANCE
 from incident.resources.evidence import EVIDENCE_SNAPSHOTS
-from incident.settings import Observed, PriorValue, SettingKey, Source, canonical
+from incident.settings import Observed, PriorValue, Reversal, SettingKey, Source, canonical
 from tasks.approvals import Approvals
 from tasks.aws import Aws, observe
 from tasks.baseline import sweep_region
 from tasks.config import AwsConfig
 from tasks.config_history import ask_config
-from tasks.executor import Executor, Outcome
+from tasks.executor import Executor, Outcome, renamed_ids
 from tasks.isolation import surroundings_of
 from tasks.launched import launched_by
 from tasks.ledger import Ledger
@@ -56,11 +57,22 @@ class World:
     stage: Stage
     ledger_url: str
     plans: list[Plan]
+    outstanding: list[Reversal]
     credentials: dict[str, str]
     before: dict
 
     def executor(self, boundary=lambda name: None) -> Executor:
         return executor(self.aws.url, self.aws.account, self.ledger_url, POLICY, boundary)
+
+    def at_another_look(self) -> tuple[list[str], list[str]]:
+        """The steps and open points of a plan made after the first was carried out, less what containment set on purpose."""
+        ledger = Ledger.open(self.ledger_url, utc_now)
+        found = [reversal_with_new_ids(one, renamed_ids(ledger, INCIDENT)) for one in self.outstanding]
+        reader = client(self.aws)
+        proposal = propose(found, {one.key: observe(reader, family_for_kind(one.key.kind), one.key) for one in found})
+        ours = {step.key for step in self.plans[1].steps}
+        steps = [step.title for step in proposal.steps if step.key not in ours or step.leaves is None]
+        return steps, [f"{item.what}: {item.why}" for item in proposal.unplanned]
 
     def judged(self) -> Verdict:
         return judge(self.stage, self.before, self.aws.dump())
@@ -119,10 +131,10 @@ def attacked(aws: Range, scenario: Scenario, folder: Path, *, swept: bool = True
     before = aws.dump()
     baseline = _baseline(aws) if swept and scenario.baseline else Before()
     stage.attack()
-    plans = plans_for(aws, stage, scenario, baseline)
+    plans, outstanding = plans_for(aws, stage, scenario, baseline)
     ledger_url = ledger_url or f"sqlite:///{folder / 'ledger.db'}"
     _approve(ledger_url, plans)
-    return World(aws, stage, ledger_url, plans, credentials, before)
+    return World(aws, stage, ledger_url, plans, outstanding, credentials, before)
 
 
 def _baseline(aws: Range) -> Before:
@@ -139,8 +151,8 @@ def _named(region: str) -> tuple[str, ...]:
     return (region, "global") if region == "us-east-1" else (region,)
 
 
-def plans_for(aws: Range, stage: Stage, scenario: Scenario, baseline) -> list[Plan]:
-    """Evidence, containment and restoration, as the flow plans them."""
+def plans_for(aws: Range, stage: Stage, scenario: Scenario, baseline) -> tuple[list[Plan], list[Reversal]]:
+    """Evidence, containment and restoration, as the flow plans them, and what the last is made from."""
     finding = parse_finding(stage.finding().api)
     found, actor = _investigated(aws, finding, baseline)
     reader = client(aws)
@@ -162,7 +174,7 @@ def plans_for(aws: Range, stage: Stage, scenario: Scenario, baseline) -> list[Pl
     proposal = propose(outstanding, found_live)
     left = (*proposal.unplanned, *found.not_undone)
     restore = Plan(incident=INCIDENT, title="restore", steps=resting_on_evidence(proposal.steps, evidence), unplanned=left)
-    return [evidence, contain, restore]
+    return [evidence, contain, restore], outstanding
 
 
 def recorded(aws: Range) -> list[dict]:

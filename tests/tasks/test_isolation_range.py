@@ -19,13 +19,14 @@ from incident.approvals import Answer
 from incident.families import family_for_kind
 from incident.guards import refusals
 from incident.isolation import Suspect, isolation, still_connected
+from incident.new_ids import step_with_new_ids
 from incident.plan import Plan
 from incident.release import released, to_read
 from incident.resources.compute import INSTANCE
 from incident.settings import SettingKey
 from tasks.approvals import Approvals
 from tasks.aws import observe
-from tasks.executor import renamed_ids, with_new_ids
+from tasks.executor import renamed_ids
 from tasks.isolation import surroundings_of
 from tasks.ledger import Ledger
 
@@ -266,7 +267,7 @@ def test_a_release_puts_back_all_that_isolation_changed_and_takes_our_groups_awa
         world = attacked(aws, scenario, tmp_path)
         apply_all(world.executor(), world.plans)
         ledger, reader = Ledger.open(world.ledger_url, utc_now), client(aws)
-        steps = [with_new_ids(step, renamed_ids(ledger, INCIDENT)) for step in world.plans[1].steps]
+        steps = [step_with_new_ids(step, renamed_ids(ledger, INCIDENT)) for step in world.plans[1].steps]
         live = {key: observe(reader, family_for_kind(key.kind), key) for key in to_read(steps)}
         back, left = released(steps, live)
         assert left == []

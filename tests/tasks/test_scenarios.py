@@ -35,3 +35,4 @@ def test_the_network_is_what_it_was_and_nothing_is_left(path, tmp_path):
         assert judged.differences == []
         assert judged.leftovers == []
         assert [item for plan in world.plans for item in plan.unplanned] == []
+        assert world.at_another_look() == ([], []), "what was put back under new ids is as it must be"
