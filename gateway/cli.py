@@ -21,6 +21,7 @@ from gateway.commands import (
     opening,
     policies,
     practice,
+    preparing,
     records,
     records_kept,
     responders,
@@ -49,6 +50,7 @@ for commands in (
     flow_tables,
     inventory,
     changes,
+    preparing,
 ):
     app.add_typer(commands.app)
 for name, group in (

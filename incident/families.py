@@ -11,9 +11,13 @@ from incident.resources.event_rule import EVENT_RULES
 from incident.resources.group import GROUPS
 from incident.resources.instance_profile import ASSOCIATIONS, INSTANCE_PROFILES
 from incident.resources.launch_template import LAUNCH_TEMPLATES
+from incident.resources.preparing import recording, warning, watching
 from incident.resources.quarantine import QUARANTINE_RULES
 from incident.resources.role import ROLES
 from incident.resources.spot import SPOT
+
+PREPARING: tuple[Family, ...] = (*watching.FAMILIES, *recording.FAMILIES, *warning.FAMILIES)
+"""What only a plan of `countermand prepare` changes."""
 
 FAMILIES: tuple[Family, ...] = (
     *network.FAMILIES,
@@ -36,6 +40,7 @@ FAMILIES: tuple[Family, ...] = (
     *function_part.FAMILIES,
     EVENT_RULES,
     *bucket.FAMILIES,
+    *PREPARING,
 )
 
 _BY_EVENT = {event: family for family in FAMILIES for event in family.events}

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from incident import containment, isolation
-from incident.families import FAMILIES, family_for_kind
+from incident.families import FAMILIES, PREPARING, family_for_kind
 from incident.family import Acts, Family, Read
 from incident.network import registry as network
 from incident.resources import evidence
+from incident.resources.event_rule import RULE, TARGET
 from incident.resources.identity import ACCESS_KEY
 from incident.settings import SettingKey
 
@@ -26,6 +27,7 @@ class Acting(StrEnum):
     KEEP_EVIDENCE = "keep-evidence"
     ERADICATE = "eradicate"
     RECOVER = "recover"
+    PREPARE = "prepare"
 
 
 READS: dict[str, tuple[str, ...]] = {
@@ -85,6 +87,22 @@ READS: dict[str, tuple[str, ...]] = {
         "lambda:ListFunctions",
         "lambda:ListLayers",
     ),
+    "how ready an account is": (
+        "cloudtrail:DescribeTrails",
+        "cloudtrail:GetTrailStatus",
+        "cloudwatch:DescribeAlarms",
+        "config:DescribeConfigRules",
+        "config:DescribeConfigurationRecorderStatus",
+        "config:DescribeConfigurationRecorders",
+        "config:DescribeDeliveryChannels",
+        "config:DescribeRemediationConfigurations",
+        "events:ListRules",
+        "events:ListTargetsByRule",
+        "guardduty:GetDetector",
+        "guardduty:ListDetectors",
+        "securityhub:DescribeHub",
+        "securityhub:GetEnabledStandards",
+    ),
     "tags: whose a resource is, and what an interrupted step made": ("ec2:DescribeTags",),
 }
 """The reads outside of the families, by what they are for."""
@@ -134,7 +152,9 @@ def _family_reads(family: Family) -> Iterable[Read]:
 def needed() -> dict[Acting, frozenset[str]]:
     """The actions of each policy. One that several kinds of acting need is in each, so that each policy stands alone."""
     kept = {kind for family in evidence.FAMILIES for kind in family.kinds}
-    acts = {kind: one for family in FAMILIES for kind, one in family.acts.items() if kind not in kept}
+    before = {kind for family in PREPARING for kind in family.kinds}
+    prepared = [_acts_of(kind) for kind in (*before, RULE, TARGET)]
+    acts = {kind: one for family in FAMILIES for kind, one in family.acts.items() if kind not in kept | before}
     evidenced = [one for family in evidence.FAMILIES for one in family.acts.values()]
     contained = [_acts_of(kind) for kind in (*containment.KINDS, *isolation.KINDS)]
     # A key was there before it was contained, so that its release deletes none.
@@ -147,6 +167,7 @@ def needed() -> dict[Acting, frozenset[str]]:
         Acting.KEEP_EVIDENCE: {*_sets(evidenced), *_removes(evidenced)},
         Acting.ERADICATE: {*_removes(acts.values())},
         Acting.RECOVER: {*_sets(acts.values()), *_removes(parts), *UNMARKING},
+        Acting.PREPARE: {*_sets(prepared), *_removes(prepared)},
     }
     reading = found[Acting.READ]
     return {acting: frozenset(actions if acting is Acting.READ else actions - reading) for acting, actions in found.items()}

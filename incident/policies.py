@@ -45,6 +45,7 @@ def _on_condition(key: str, *values: str) -> Scoped:
 
 
 ROLE_NAME, PATH = "CountermandResponder", "/countermand/"
+_DOCUMENT = "arn:${AWS::Partition}:ssm:*:${AWS::AccountId}:document/Countermand-*"
 _SNAPSHOTS = "arn:${AWS::Partition}:ec2:*::snapshot/*"
 _SCOPES: dict[str, Scoped] = {
     "ec2:CopySnapshot": Scoped(_SNAPSHOTS),
@@ -66,7 +67,27 @@ _SCOPES: dict[str, Scoped] = {
 _EVIDENCE_TAGS = Scoped(_SNAPSHOTS, (("StringEquals", "ec2:CreateAction", ("CopySnapshot", "CreateSnapshot", "CreateSnapshots")),))
 
 
+_PREPARED_SERVICES = ("config.amazonaws.com", "events.amazonaws.com", "ssm.amazonaws.com", "vpc-flow-logs.amazonaws.com")
+_LINKED_SERVICES = (
+    "config.amazonaws.com",
+    "guardduty.amazonaws.com",
+    "malware-protection.guardduty.amazonaws.com",
+    "remediation.config.amazonaws.com",
+    "securityhub.amazonaws.com",
+)
+_PREPARING = {
+    "iam:PassRole": _on_condition("iam:PassedToService", *_PREPARED_SERVICES),
+    "iam:CreateServiceLinkedRole": _on_condition("iam:AWSServiceName", *_LINKED_SERVICES),
+    "ssm:CreateDocument": Scoped(_DOCUMENT),
+    "ssm:DeleteDocument": Scoped(_DOCUMENT),
+    "ssm:UpdateDocument": Scoped(_DOCUMENT),
+    "ssm:UpdateDocumentDefaultVersion": Scoped(_DOCUMENT),
+}
+
+
 def _scope(acting: Acting, action: str) -> Scoped:
+    if acting is Acting.PREPARE and action in _PREPARING:
+        return _PREPARING[action]
     if acting is Acting.KEEP_EVIDENCE and action == "ec2:CreateTags":
         return _EVIDENCE_TAGS
     return _SCOPES.get(action, Scoped())
@@ -138,6 +159,19 @@ _TAMPERING = (
     "securityhub:Delete*",
     "securityhub:Disable*",
 )
+_PREPARES = ("config:Put", "config:Delete", "cloudtrail:Update", "guardduty:Create", "guardduty:Update")
+_TAMPERING_WHILE_PREPARING = (
+    *(one for one in _TAMPERING if not one.startswith(_PREPARES)),
+    "config:DeleteConfigurationRecorder",
+    "config:DeleteDeliveryChannel",
+    "config:DeleteRetentionConfiguration",
+    "guardduty:CreateFilter",
+    "guardduty:CreateIPSet",
+    "guardduty:UpdateFilter",
+    "guardduty:UpdateIPSet",
+)
+"""What stays forbidden where the role may prepare: what watches can be made and mended, and never be taken away or narrowed by
+suppressions."""
 _BEYOND = (
     "account:Close*",
     "account:Disable*",
@@ -172,7 +206,13 @@ def denies() -> list[Statement]:
     everything = {"Effect": "Deny", "Resource": "*"}
     return [
         {"Sid": "NeverItself", "Effect": "Deny", "Action": [f"iam:{verb}*" for verb in _WRITES], "Resource": ourselves},
-        {"Sid": "NeverBlind", **everything, "Action": list(_TAMPERING)},
+        {
+            "Fn::If": [
+                "MayPrepare",
+                {"Sid": "NeverBlind", **everything, "Action": list(_TAMPERING_WHILE_PREPARING)},
+                {"Sid": "NeverBlind", **everything, "Action": list(_TAMPERING)},
+            ]
+        },
         {"Sid": "NeverBeyond", **everything, "Action": list(_BEYOND)},
         {"Fn::If": ["KeepsInBucket", _denied("NeverTheEvidence", loosening, kept), {"Ref": "AWS::NoValue"}]},
     ]

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from incident.settings import Entry
 
-Question = Literal["contain", "restore", "addition", "release"]
+Question = Literal["contain", "restore", "addition", "release", "prepare"]
 Miss = Literal["principal", "time", "resource", "operation", "approval"]
 """In what a change differs from an approved one: who, when, on what, by which call, or that nobody had approved it then."""
 

@@ -36,6 +36,12 @@ _PARAMETERS: Json = {
             "Recover": "Whether the role may put back what an actor changed.",
         }.items()
     },
+    "Prepare": {
+        "Type": "String",
+        "Default": "no",
+        "AllowedValues": ["yes", "no"],
+        "Description": "Whether the role may switch on what watches an account (countermand prepare). Say yes while you prepare.",
+    },
     "TrailBucket": {
         "Type": "String",
         "Default": "",
@@ -118,7 +124,10 @@ def _both(first: str, second: Json) -> Json:
 
 
 _CONDITIONS: Json = {
-    **{f"May{name}": {"Fn::Equals": [{"Ref": name}, "yes"]} for name in ("Contain", "KeepEvidence", "Eradicate", "Recover")},
+    **{
+        f"May{name}": {"Fn::Equals": [{"Ref": name}, "yes"]}
+        for name in ("Contain", "KeepEvidence", "Eradicate", "Recover", "Prepare")
+    },
     "ReadsTrailFiles": _given("TrailBucket"),
     "ReadsEncryptedFiles": _both("ReadsTrailFiles", _given("TrailKey")),
     "ReadsFlowLogs": _given("FlowLogBucket"),
@@ -158,7 +167,7 @@ _LAKE = ("cloudtrail:CancelQuery", "cloudtrail:GetEventDataStore", "cloudtrail:G
 WHERE_SET: dict[str, list[Statement]] = {
     # Without s3:BypassGovernanceRetention, and without deletion.
     "KeepsInBucket": [
-        _allow(["s3:ListBucketVersions"], _bucket("EvidenceBucket")),
+        _allow(["s3:GetBucketObjectLockConfiguration", "s3:ListBucketVersions"], _bucket("EvidenceBucket")),
         _allow(_IN_BUCKET, _bucket("EvidenceBucket", "/*")),
         # What may be emptied elsewhere on a person's word is never the evidence.
         {
@@ -229,6 +238,7 @@ def _managed(acting: Acting) -> Json:
         Acting.KEEP_EVIDENCE: "Take, copy, share and lock snapshots.",
         Acting.ERADICATE: "Delete what an actor made.",
         Acting.RECOVER: "Put back what an actor changed.",
+        Acting.PREPARE: "Switch on what watches an account and warns of changes.",
     }[acting]
     name = "".join(word.title() for word in acting.split("-"))
     policies = {f"{name}{number}": policy for number, policy in enumerate(documents(acting), start=1)}

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from incident.policy import Policy
+from incident.preparation import Preparation
 
 
 class ConfigError(Exception):
@@ -350,6 +351,7 @@ class Config(BaseSettings):
     evidence_store: EvidenceStoreConfig = EvidenceStoreConfig()
     snapshots: SnapshotsConfig = SnapshotsConfig()
     flow_logs: FlowLogsConfig = FlowLogsConfig()
+    prepare: Preparation = Preparation()
 
     @classmethod
     def settings_customise_sources(

@@ -33,15 +33,16 @@ class Guarding:
         except ConfigError as error:
             return f"refused by rule policy: the policy file cannot be read ({error}) (step {step.id})"
         resources = tagged([step]) if policy.protected_tags else ()
-        tags = {one: held for one in resources for held in (self._tags(one),)}
+        tags = {one: tags_of(self._aws, one) for one in resources}
         refusal = next(iter(refused_now(step, policy, self._aws.own_access_key(step.account), tags)), None)
         return str(refusal) if refusal else ""
 
-    def _tags(self, one: Tagged) -> Mapping[str, str] | Unread:
-        """See https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeTags.html"""
-        read = Read("ec2", "DescribeTags", {"Filters": [{"Name": "resource-id", "Values": [one.resource]}]})
-        try:
-            pages = list(self._aws.read_all(Scope(one.account, one.region), read))
-        except AwsError as error:
-            return Unread(str(error))
-        return {str(tag["Key"]): str(tag.get("Value", "")) for page in pages for tag in page.get("Tags", [])}
+
+def tags_of(aws: Aws, one: Tagged) -> Mapping[str, str] | Unread:
+    """The live tags of a resource. See https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeTags.html"""
+    read = Read("ec2", "DescribeTags", {"Filters": [{"Name": "resource-id", "Values": [one.resource]}]})
+    try:
+        pages = list(aws.read_all(Scope(one.account, one.region), read))
+    except AwsError as error:
+        return Unread(str(error))
+    return {str(tag["Key"]): str(tag.get("Value", "")) for page in pages for tag in page.get("Tags", [])}

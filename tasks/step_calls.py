@@ -208,6 +208,7 @@ class StepCalls:
         answer: dict[str, Any] = {}
         for found in rounds:
             answer = self._aws.call(step.account, step.region, call.service, call.operation, parameters | found)
+            _raise_for_what_failed(call.operation, answer)
         return answer
 
     def _each(self, step: Step, lookup: PlannedLookup) -> list[Any]:
@@ -226,6 +227,24 @@ class StepCalls:
         filters = [{"Name": "key", "Values": [STEP_TAG]}, {"Name": "value", "Values": [step.id]}]
         answer = self._aws.call(step.account, step.region, "ec2", "DescribeTags", {"Filters": filters})
         return [str(tag["ResourceId"]) for tag in answer.get("Tags", [])]
+
+
+def _raise_for_what_failed(operation: str, answer: dict[str, Any]) -> None:
+    """Some calls answer 200 and say in the answer what they did not do.
+
+    Raises:
+        AwsError: the first of what was not done.
+    """
+    code, words = jmespath.search(_FAILED_WITHIN, answer)
+    if code or words:
+        raise AwsError(operation, str(code or "Unsuccessful"), str(words or ""))
+
+
+_FAILED_WITHIN = (
+    "[Unsuccessful[0].Error.Code || FailedEntries[0].ErrorCode, "
+    "Unsuccessful[0].Error.Message || FailedEntries[0].ErrorMessage || FailedBatches[0].FailureMessage]"
+)
+"""Such as CreateFlowLogs, PutTargets and PutRemediationConfigurations."""
 
 
 def is_tagged(step: Step, call: PlannedCall) -> bool:

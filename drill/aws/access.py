@@ -34,6 +34,7 @@ _S3_ACTIONS = {
     "CreateMultipartUpload": "PutObject",
     "UploadPart": "PutObject",
     "CompleteMultipartUpload": "PutObject",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
     "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
 }
@@ -138,6 +139,8 @@ def request_context(call: Call, caller: Caller) -> dict[str, str]:
         context["aws:MultiFactorAuthPresent"] = str(caller.mfa).lower()
     if caller.source_identity:
         context["aws:SourceIdentity"] = caller.source_identity
+    if call.operation == "CreateServiceLinkedRole":
+        context["iam:AWSServiceName"] = str(call.params.get("AWSServiceName", ""))
     if call.invoked_by:
         context["aws:ViaAWSService"] = "true"
         context["aws:CalledViaLast"] = call.invoked_by

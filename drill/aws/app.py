@@ -28,6 +28,7 @@ from drill.aws.errors import AwsError, not_emulated
 from drill.aws.faults import Dropped, Throttle, Troubles
 from drill.aws.guardduty import Findings
 from drill.aws.identity import Caller, Directory
+from drill.aws.posture import Posture
 from drill.aws.queues import waiting_messages, without_waiting
 from drill.aws.recorder import Recorder
 from drill.aws.regions import Regions
@@ -70,6 +71,7 @@ class Application:
         self.findings = Findings(clock)
         self.security_incidents = SecurityIncidents()
         self.costs = CostExplorer(clock)
+        self.posture = Posture()
         self.troubles = Troubles(config.seed)
         self.troubles.limit(Throttle("cloudtrail", "LookupEvents", config.lookup_rate, max(1.0, config.lookup_rate)))
         self.staleness = Staleness(config.seed)
@@ -87,15 +89,18 @@ class Application:
 
     def _own_operations(self) -> dict[tuple[str, str], Handler]:
         sts, regions, findings = TokenService(self.directory), Regions(self.config), self.findings
-        recorder = self.recorder
+        recorder, posture = self.recorder, self.posture
         return {
             ("account", "GetRegionOptStatus"): regions.get_region_opt_status,
             ("account", "ListRegions"): regions.list_regions,
             ("ce", "GetCostAndUsage"): self.costs.get_cost_and_usage,
             ("cloudtrail", "LookupEvents"): self._lookup_events,
             ("config", "BatchGetResourceConfig"): recorder.batch_get_resource_config,
+            ("config", "DeleteRemediationConfiguration"): posture.delete_remediation_configuration,
+            ("config", "DescribeRemediationConfigurations"): posture.describe_remediation_configurations,
             ("config", "GetResourceConfigHistory"): recorder.get_resource_config_history,
             ("config", "ListDiscoveredResources"): recorder.list_discovered_resources,
+            ("config", "PutRemediationConfigurations"): posture.put_remediation_configurations,
             ("ec2", "DescribeRegions"): regions.describe_regions,
             ("guardduty", "ArchiveFindings"): findings.archive_findings,
             ("guardduty", "CreateSampleFindings"): findings.create_sample_findings,
@@ -104,6 +109,8 @@ class Application:
             ("guardduty", "UnarchiveFindings"): findings.unarchive_findings,
             ("guardduty", "UpdateFindingsFeedback"): findings.update_findings_feedback,
             ("security-ir", "CreateCase"): self.security_incidents.create_case,
+            ("securityhub", "BatchEnableStandards"): posture.batch_enable_standards,
+            ("securityhub", "GetEnabledStandards"): posture.get_enabled_standards,
             ("securityhub", "GetFindings"): get_findings,
             ("sts", "AssumeRole"): sts.assume_role,
             ("sts", "GetAccessKeyInfo"): sts.get_access_key_info,
@@ -202,6 +209,7 @@ class Application:
             self.trail_files.deliver()
         if call.service == "sqs" and call.operation == "ReceiveMessage" and call.params.get("WaitTimeSeconds"):
             call = without_waiting(call)
+        self.posture.check(call, caller)
         handler = self._handlers.get((call.service, call.operation))
         if handler is not None:
             return success(call, handler(call, caller))

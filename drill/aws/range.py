@@ -106,6 +106,7 @@ class Range:
         self.app.findings.clear()
         self.app.security_incidents.clear()
         self.app.costs.clear()
+        self.app.posture.clear()
         self.app.troubles.clear()
         self.app.staleness.clear()
         self.app.traffic.clear()

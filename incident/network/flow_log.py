@@ -13,7 +13,7 @@ from incident.settings import Observed, SettingKey, Value, Write
 
 FLOW_LOG = "flow-log"
 
-_DEFAULT_FORMAT = (
+DEFAULT_FORMAT = (
     "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes} "
     "${start} ${end} ${action} ${log-status}"
 )
@@ -26,7 +26,7 @@ _RESOURCE_TYPES = {
 }
 
 
-def _value(told: JsonObject) -> dict[str, Any]:
+def flow_log_value(told: JsonObject) -> dict[str, Any]:
     """The parameters that make the flow log again, with AWS's defaults in the place of what was not said."""
     group, destination = text(told.get("LogGroupName")), text(told.get("LogDestination"))
     kind = text(told.get("LogDestinationType")) or "cloud-watch-logs"
@@ -40,7 +40,7 @@ def _value(told: JsonObject) -> dict[str, Any]:
             or (destination.rpartition(":log-group:")[2].removesuffix(":*") if kind == "cloud-watch-logs" else ""),
             "LogDestination": "" if kind == "cloud-watch-logs" else destination,
             "DeliverLogsPermissionArn": text(told.get("DeliverLogsPermissionArn")),
-            "LogFormat": text(told.get("LogFormat")) or _DEFAULT_FORMAT,
+            "LogFormat": text(told.get("LogFormat")) or DEFAULT_FORMAT,
             "MaxAggregationInterval": whole(told.get("MaxAggregationInterval")) or 600,
             "DestinationOptions": _options(options) if options else None,
         }
@@ -55,7 +55,7 @@ def _options(told: JsonObject) -> dict[str, Any]:
     }
 
 
-def _parameters(value: Value) -> dict[str, Any]:
+def flow_log_parameters(value: Value) -> dict[str, Any]:
     resource = text(value.get("ResourceId"))
     kind = next((kind for prefix, kind in _RESOURCE_TYPES.items() if resource.startswith(prefix)), "VPC")
     chosen = {name: said for name, said in value.items() if name != "ResourceId"}
@@ -67,8 +67,8 @@ _FLOW_LOGS = Resource(
     noun="FlowLogs",
     listed="FlowLogs",
     rank=20,
-    value=_value,
-    parameters=_parameters,
+    value=flow_log_value,
+    parameters=flow_log_parameters,
     identifier="FlowLogId",
     loses="the id, and the traffic of the time without it",
     ids="FlowLogIds",
@@ -81,7 +81,7 @@ def _create(event: Event) -> Iterator[Write]:
     failed = {text(one.get("ResourceId")) for one in structures(event.response.get("Unsuccessful"))}
     made = identifiers(event.response.get("FlowLogIds"))
     for flow_log, resource in zip(made, (one for one in resources if one not in failed), strict=False):
-        yield from event.created(FLOW_LOG, flow_log, _value({**event.request, "ResourceId": resource}), {})
+        yield from event.created(FLOW_LOG, flow_log, flow_log_value({**event.request, "ResourceId": resource}), {})
 
 
 def _delete(event: Event) -> Iterator[Write]:
@@ -97,7 +97,8 @@ def _change(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
     if live is not None:
         return _FLOW_LOGS.change(key, live, wanted)
     permissions = ("iam:PassRole",) if wanted.get("DeliverLogsPermissionArn") else ("logs:CreateLogDelivery",)
-    return call("CreateFlowLogs", _parameters(wanted), permissions=permissions, creates="FlowLogIds[0]", loses=_FLOW_LOGS.loses)
+    asked = flow_log_parameters(wanted)
+    return call("CreateFlowLogs", asked, permissions=permissions, creates="FlowLogIds[0]", loses=_FLOW_LOGS.loses)
 
 
 FLOW_LOGS = family(

@@ -129,7 +129,7 @@ class Tried:
 
 @pytest.fixture(scope="module")
 def tried() -> Iterator[Tried]:
-    granted = granted_to([ACCOUNT])
+    granted = granted_to([ACCOUNT], Prepare="yes")
     with (
         Range(RangeConfig(accounts=(ACCOUNT,), regions=("us-east-1",), granted=granted)) as aws,
         pytest.MonkeyPatch.context() as patch,
@@ -213,7 +213,7 @@ def test_the_role_may_not_change_itself_or_blind_the_account(tried: Tried):
 
 
 def test_the_documents_allow_what_is_needed_and_no_more():
-    policies, boundary = granted_to([ACCOUNT])[ACCOUNT]
+    policies, boundary = granted_to([ACCOUNT], Prepare="yes")[ACCOUNT]
     assert allowed_by(policies) == frozenset().union(*needed().values())
     assert not any(action.endswith(":*") for action in allowed_by([boundary]))
     assert all(acting in needed() for acting in Acting)

@@ -9,14 +9,15 @@ from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
 from moto.iam.exceptions import DeleteConflictException, NotFoundException
-from moto.iam.models import IAMBackend, User
+from moto.iam.models import SERVICE_NAME_CONVERSION, IAMBackend, User
 from moto.iam.responses import IamResponse
 
 from drill.aws.corrections.base import corrects
 
 
 def correct() -> None:
-    """The corrections of this module are in place once it is imported."""
+    """The rest of this module is in place once it is imported; moto calls AWS Config's own role AWSServiceRoleForconfig."""
+    SERVICE_NAME_CONVERSION["config"] = "Config"
 
 
 @cache

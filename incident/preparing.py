@@ -1,0 +1,405 @@
+"""From what a place lacks to a plan that gives it: each part as settings with the values that they must have.
+
+A setting that is right already makes no step, so that a plan that was carried out makes an empty one. What needs a setting of ours,
+or a resource that only a person should make, is left to people and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from incident import change_rules
+from incident.families import family_for_kind
+from incident.family import Unrestorable
+from incident.network.flow_log import DEFAULT_FORMAT
+from incident.network.values import items, mapping, text
+from incident.plan import Phase, Plan, PlannedCall, Step, Unplanned, step_id
+from incident.planner import Unread
+from incident.preparation import Preparation, placed
+from incident.readiness import (
+    CHANGES,
+    FIFTEEN_MINUTES,
+    FLOW_LOGS,
+    GUARDDUTY,
+    HUB,
+    NAT_ALARMS,
+    PORTS,
+    PORTS_RULE,
+    RECORDER,
+    TRAIL,
+    Check,
+    NatAlarm,
+    NotKnown,
+    Place,
+    State,
+    ports_parameters,
+    standard_arn,
+    topic_arn,
+    unlogged,
+    unwarned,
+)
+from incident.resources.event_rule import RULE, TARGET
+from incident.resources.identity import GLOBAL
+from incident.resources.preparing import recording, warning, watching
+from incident.settings import Observed, SettingKey, Value, same
+
+CASE = "preparation"
+"""The chain of the ledger that holds the plans of preparation, as an incident's chain holds its own."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A setting, the value that it must have, and after which others of the same place.
+
+    `value` is made from the live one where that holds more than ours, such as a topic's policy.
+    """
+
+    key: SettingKey
+    value: Callable[[Value], Value]
+    title: str
+    part: str
+    after: tuple[SettingKey, ...] = ()
+
+
+@dataclass
+class Goals:
+    """What a place is to be given, and what is left to people. `closing` is the automation that closes ports."""
+
+    closing: Mapping[str, Any]
+
+    wanted: list[Goal] = field(default_factory=list[Goal])
+    left: list[Unplanned] = field(default_factory=list[Unplanned])
+
+    def want(self, part: str, key: SettingKey, value: Value, title: str, *after: SettingKey) -> SettingKey:
+        return self.merge(part, key, lambda live: value, title, *after)
+
+    def merge(self, part: str, key: SettingKey, value: Callable[[Value], Value], title: str, *after: SettingKey) -> SettingKey:
+        if all(one.key != key for one in self.wanted):
+            self.wanted.append(Goal(key, value, title, part, after))
+        return key
+
+    def leave(self, place: Place, part: str, why: str, advice: str, status: str = "needs-setting") -> None:
+        what = f"{part} in {place.account} {place.region}"
+        self.left.append(Unplanned(status=status, what=what, why=why, advice=advice))
+
+
+def goals(places: Iterable[Place], checks: Iterable[Check], wanted: Preparation, closing: Mapping[str, Any]) -> Goals:
+    """What every place lacks, as settings. What is not known is left to people: a plan rests on what was read."""
+    found = Goals(closing)
+    here = {(place.account, place.region): place for place in places}
+    for check in checks:
+        place = here.get((check.account, check.region))
+        if place is None or check.part not in _PLANNERS or check.elsewhere:
+            continue
+        if check.state is State.MISSING:
+            try:
+                _PLANNERS[check.part](place, wanted, found)
+            except NotKnown as unknown:
+                found.leave(place, check.part, unknown.gap.why, "let the role read it, and plan again", "unread")
+        elif check.state in (State.DENIED, State.UNKNOWN):
+            found.leave(place, check.part, check.detail, check.next, "unread")
+    return found
+
+
+def planned(found: Goals, live: Mapping[SettingKey, Observed | Unread | None], look: int = 1) -> Plan:
+    """The plan from the live values to the goals."""
+    steps: list[Step] = []
+    left = list(found.left)
+    made: dict[SettingKey, str] = {}
+    for goal in found.wanted:
+        outcome = _step(goal, live.get(goal.key, Unread("it was not read")), made)
+        if isinstance(outcome, Step):
+            steps.append(outcome)
+            made[goal.key] = outcome.id
+        elif isinstance(outcome, Unplanned):
+            left.append(outcome)
+    because = "What `countermand readiness` found missing, as the settings under prepare say."
+    return Plan(incident=CASE, title="Prepare", look=look, because=because, steps=tuple(steps), unplanned=tuple(left))
+
+
+def _step(goal: Goal, found: Observed | Unread | None, made: Mapping[SettingKey, str]) -> Step | Unplanned | None:
+    if isinstance(found, Unread):
+        return _left(goal, "unread", found.reason, "let the role read it, and plan again")
+    now = found.value if found else None
+    wanted = goal.value(now)
+    if same(now, wanted):
+        return None
+    family = family_for_kind(goal.key.kind)
+    change = family.change(goal.key, found, wanted)
+    if isinstance(change, Unrestorable):
+        return _left(goal, "conflict", change.reason, change.advice, now, wanted)
+    back = family.change(goal.key, Observed(goal.key, wanted, found.handles if found else {}), now)
+    kept = isinstance(back, Unrestorable)
+    return Step(
+        id=step_id(Phase.PREPARE, goal.key, wanted),
+        phase=Phase.PREPARE,
+        title=goal.title,
+        key=goal.key,
+        expects=now,
+        leaves=wanted,
+        calls=tuple(PlannedCall.of(call) for call in change),
+        undo=() if kept else tuple(PlannedCall.of(call) for call in back),
+        source=f"prepare: {goal.part}",
+        after=tuple(made[key] for key in goal.after if key in made),
+        irreversible=back.reason if kept else "",
+    )
+
+
+def _left(goal: Goal, status: str, why: str, advice: str, now: Value = None, wanted: Value = None) -> Unplanned:
+    return Unplanned(status=status, what=goal.title, why=why, advice=advice, key=goal.key, found=now, wanted=wanted)
+
+
+# --- each part ----------------------------------------------------------------------------------------------------------------
+
+
+def _key(place: Place, kind: str, resource: str, name: str = "") -> SettingKey:
+    return SettingKey(place.account, place.region, kind, resource, name)
+
+
+def _at(place: Place, words: str) -> str:
+    return placed(words, place.account, place.region)
+
+
+def _where(place: Place) -> str:
+    return f"in {place.account} {place.region}"
+
+
+def _flow_logs(place: Place, wanted: Preparation, into: Goals) -> None:
+    asked = wanted.flow_logs
+    needs = {"s3": ("bucket", asked.bucket), "cloud-watch-logs": ("role", asked.role)}
+    setting, given = needs[asked.destination]
+    if not given:
+        into.leave(place, FLOW_LOGS, f"prepare.flow_logs.{setting} is not set", "deployments/aws/log-archive.yaml makes it; set it")
+        return
+    value, where = _flow_log_value(place, wanted)
+    for vpc in unlogged(place, wanted):
+        title = f"Log the {asked.traffic.lower()} traffic of {vpc} every {asked.interval} s to {where}"
+        into.want(FLOW_LOGS, _key(place, watching.FLOW_LOG_OF, vpc, where), value, title)
+
+
+def _flow_log_value(place: Place, wanted: Preparation) -> tuple[dict[str, Any], str]:
+    asked = wanted.flow_logs
+    value: dict[str, Any] = {
+        "TrafficType": asked.traffic,
+        "LogDestinationType": asked.destination,
+        "MaxAggregationInterval": asked.interval,
+        "LogFormat": asked.format or DEFAULT_FORMAT,
+    }
+    if asked.destination == "cloud-watch-logs":
+        group = _at(place, asked.log_group)
+        return {**value, "LogGroupName": group, "DeliverLogsPermissionArn": _at(place, asked.role)}, group
+    folder = f"{asked.subfolder}/" if asked.subfolder else ""
+    partition = standard_arn(place.region).split(":")[1]
+    arn = f"arn:{partition}:s3:::{_at(place, asked.bucket)}" + (f"/{folder}" if folder else "")
+    return {**value, "LogDestination": arn}, arn
+
+
+def _topic(place: Place, wanted: Preparation, part: str, into: Goals) -> SettingKey:
+    """The topic of alerts, and its subscriptions."""
+    topic = _open_topic(place, wanted.alerts.topic, part, into)
+    arn = topic.resource
+    for endpoint in wanted.alerts.subscribe:
+        protocol = "https" if endpoint.startswith("https://") else "email"
+        key = _key(place, warning.SUBSCRIPTION, arn, endpoint)
+        into.want(part, key, {"Protocol": protocol}, f"Subscribe {endpoint} to it, which its owner must confirm", topic)
+    return topic
+
+
+def _open_topic(place: Place, name: str, part: str, into: Goals) -> SettingKey:
+    """A topic to which alarms, rules and AWS Config of this account may publish."""
+    arn = topic_arn(name, place.account, place.region)
+    topic = _key(place, warning.TOPIC, arn)
+    return into.merge(part, topic, lambda live: _topic_value(arn, place.account, live), f"Let AWS publish to topic {arn}")
+
+
+_PUBLISHERS = ("cloudwatch.amazonaws.com", "config.amazonaws.com", "events.amazonaws.com")
+
+
+def _topic_value(arn: str, account: str, live: Value) -> Value:
+    ours = {
+        "Sid": "CountermandAlerts",
+        "Effect": "Allow",
+        "Principal": {"Service": list(_PUBLISHERS)},
+        "Action": "sns:Publish",
+        "Resource": arn,
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+    }
+    held = mapping(mapping(live).get("Policy"))
+    others = [one for one in items(held.get("Statement")) if mapping(one).get("Sid") != ours["Sid"]]
+    return {"Policy": {"Version": "2012-10-17", **held, "Statement": [*others, ours]}}
+
+
+def _nat_alarms(place: Place, wanted: Preparation, into: Goals) -> None:
+    topic = _topic(place, wanted, NAT_ALARMS, into)
+    for gateway, alarms in unwarned(place).items():
+        for alarm in alarms:
+            name = f"countermand-{gateway}-{alarm.metric}"
+            value = _alarm_value(alarm, gateway, topic.resource)
+            into.want(NAT_ALARMS, _key(place, warning.ALARM, name), value, f"Warn when {alarm.about} at {gateway}", topic)
+
+
+def _alarm_value(alarm: NatAlarm, gateway: str, topic: str) -> dict[str, Any]:
+    return {
+        "AlarmDescription": f"Countermand: {alarm.about} at {gateway}",
+        "ActionsEnabled": True,
+        "AlarmActions": [topic],
+        "Namespace": "AWS/NATGateway",
+        "MetricName": alarm.metric,
+        "Dimensions": [{"Name": "NatGatewayId", "Value": gateway}],
+        "Statistic": alarm.statistic,
+        "Period": alarm.period,
+        "EvaluationPeriods": alarm.periods,
+        "Threshold": alarm.threshold,
+        "ComparisonOperator": alarm.comparison,
+        "TreatMissingData": "notBreaching",
+    }
+
+
+def _trail(place: Place, wanted: Preparation, into: Goals) -> None:
+    asked = wanted.trail
+    own = next((one for one in place.listed("trails") if one.get("Name") == asked.name), None)
+    if not asked.bucket and own is None:
+        into.leave(place, TRAIL, "prepare.trail.bucket is not set", "deployments/aws/log-archive.yaml makes one; set it")
+        return
+    value: dict[str, Any] = {
+        "S3BucketName": _at(place, asked.bucket) or text(mapping(own).get("S3BucketName")),
+        **({"S3KeyPrefix": asked.prefix} if asked.prefix else {}),
+        "IncludeGlobalServiceEvents": True,
+        "IsMultiRegionTrail": True,
+        "EnableLogFileValidation": True,
+    }
+    title = f"Keep a trail of every region in {value['S3BucketName']}"
+    trail = into.want(TRAIL, _key(place, watching.TRAIL, asked.name), value, title)
+    into.want(TRAIL, _key(place, watching.TRAIL_LOGGING, asked.name), True, f"Start trail {asked.name}", trail)
+
+
+def _guardduty(place: Place, wanted: Preparation, into: Goals) -> None:
+    detectors = place.listed("detectors")
+    if not detectors:
+        key = _key(place, watching.DETECTOR, watching.THE_DETECTOR)
+        into.want(GUARDDUTY, key, {}, f"Switch GuardDuty on {_where(place)}, publishing every 15 minutes")
+        return
+    key = _key(place, watching.DETECTOR_SETTINGS, text(detectors[0].get("id")))
+    value = {"Status": "ENABLED", "FindingPublishingFrequency": FIFTEEN_MINUTES}
+    into.want(GUARDDUTY, key, value, f"Let GuardDuty publish every 15 minutes {_where(place)}")
+
+
+_CONFIG_SERVICE, _CONFIG_ROLE = "config.amazonaws.com", "AWSServiceRoleForConfig"
+
+
+def _recorder(place: Place, wanted: Preparation, into: Goals) -> None:
+    asked, before = wanted.config, tuple[SettingKey, ...]()
+    recorders, channels = place.listed("recorders"), place.listed("delivery channels")
+    if not channels and not asked.bucket:
+        into.leave(place, RECORDER, "prepare.config.bucket is not set", "deployments/aws/log-archive.yaml makes one; set it")
+        return
+    name = text(recorders[0].get("name")) if recorders else "default"
+    if not recorders:
+        partition = standard_arn(place.region).split(":")[1]
+        path = f"role/aws-service-role/{_CONFIG_SERVICE}/{_CONFIG_ROLE}"
+        role = _at(place, asked.role) or f"arn:{partition}:iam::{place.account}:{path}"
+        if not asked.role:
+            linked = SettingKey(place.account, GLOBAL, recording.LINKED_ROLE, _CONFIG_SERVICE, _CONFIG_ROLE)
+            before = (into.want(RECORDER, linked, {}, f"Make AWS Config's own role in {place.account}"),)
+        group = {"allSupported": True, "includeGlobalResourceTypes": place.home}
+        value = {"roleARN": role, "recordingGroup": group}
+        title = f"Record every resource {_where(place)} with AWS Config"
+        before = (into.want(RECORDER, _key(place, recording.RECORDER, name), value, title, *before),)
+    if not channels:
+        value = {"s3BucketName": _at(place, asked.bucket), **({"s3KeyPrefix": asked.prefix} if asked.prefix else {})}
+        if asked.topic:
+            topic = _open_topic(place, asked.topic, RECORDER, into)
+            value, before = {**value, "snsTopicARN": topic.resource}, (*before, topic)
+        title = f"Deliver what AWS Config records {_where(place)} to {value['s3BucketName']}"
+        before = (into.want(RECORDER, _key(place, recording.CHANNEL, "default"), value, title, *before),)
+    into.want(RECORDER, _key(place, recording.RECORDING, name), True, f"Start AWS Config's recorder {_where(place)}", *before)
+
+
+def _hub(place: Place, wanted: Preparation, into: Goals) -> None:
+    hub = into.want(HUB, _key(place, watching.HUB, watching.THE_HUB), {}, f"Switch Security Hub on {_where(place)}")
+    title = f"Check foundational best practices {_where(place)} with Security Hub"
+    into.want(HUB, _key(place, watching.STANDARD, standard_arn(place.region)), {}, title, hub)
+
+
+def _changes(place: Place, wanted: Preparation, into: Goals) -> None:
+    asked = wanted.changes
+    if not asked.deliver_to and not any(one.startswith("https://") for one in wanted.alerts.subscribe):
+        advice = "set it to the API destination or queue of guardduty-webhook.yaml or findings-queue.yaml, or subscribe the gateway"
+        into.leave(place, CHANGES, "prepare.changes.deliver_to is not set, so that nothing brings changes to Countermand", advice)
+    topic = _topic(place, wanted, CHANGES, into)
+    for number, pattern in enumerate(change_rules.patterns(), start=1):
+        name = f"rule/{asked.name}-{number}"
+        value = {"State": "ENABLED", "Description": f"{DESCRIPTION} ({number})", "EventPattern": pattern}
+        title = f"Notice {len(pattern['detail']['eventName'])} operations that change a network {_where(place)}"
+        rule = into.want(CHANGES, _key(place, RULE, name), value, title)
+        target = _key(place, TARGET, name, "topic")
+        into.want(CHANGES, target, {"Arn": topic.resource}, f"Tell {topic.resource} of them", rule, topic)
+        if asked.deliver_to:
+            us = _target(place, wanted)
+            into.want(CHANGES, _key(place, TARGET, name, "countermand"), us, f"Tell Countermand of them by {us['Arn']}", rule)
+
+
+DESCRIPTION = "Changes of the network, to people and to Countermand"
+
+
+def _target(place: Place, wanted: Preparation) -> dict[str, Any]:
+    asked = wanted.changes
+    dead = {"DeadLetterConfig": {"Arn": _at(place, asked.dead_letters)}} if asked.dead_letters else {}
+    role = {"RoleArn": _at(place, asked.role)} if asked.role else {}
+    return {"Arn": _at(place, asked.deliver_to), **role, **dead}
+
+
+_RULE_NAME, DOCUMENT_NAME = "countermand-open-ports", "Countermand-CloseInternetPorts"
+
+
+def _ports(place: Place, wanted: Preparation, into: Goals) -> None:
+    rule_value = {
+        "Description": "Only these ports may be open to the internet in a security group",
+        "Source": {"Owner": "AWS", "SourceIdentifier": PORTS_RULE},
+        "Scope": {"ComplianceResourceTypes": ["AWS::EC2::SecurityGroup"]},
+        "InputParameters": ports_parameters(wanted),
+    }
+    recorder = _key(place, recording.RECORDING, "default")
+    title = f"Watch {_where(place)} for ports open to the internet other than {', '.join(wanted.open_ports.tcp) or 'none'}"
+    rule = into.want(PORTS, _key(place, recording.RULE, _RULE_NAME), rule_value, title, recorder)
+    if not wanted.open_ports.remediate:
+        return
+    document = _key(place, recording.DOCUMENT, DOCUMENT_NAME)
+    into.want(PORTS, document, {"Content": dict(into.closing)}, f"Keep an automation {_where(place)} that closes such ports")
+    automatic = wanted.open_ports.automatic
+    value = remediation_value(wanted, place.account, place.region)
+    how = "by itself" if automatic else "when a person starts it"
+    into.want(PORTS, _key(place, recording.REMEDIATION, _RULE_NAME), value, f"Let it close them {how}", rule, document)
+
+
+_PLANNERS: dict[str, Callable[[Place, Preparation, Goals], None]] = {
+    FLOW_LOGS: _flow_logs,
+    NAT_ALARMS: _nat_alarms,
+    TRAIL: _trail,
+    GUARDDUTY: _guardduty,
+    RECORDER: _recorder,
+    HUB: _hub,
+    CHANGES: _changes,
+    PORTS: _ports,
+}
+
+
+def remediation_value(wanted: Preparation, account: str, region: str) -> dict[str, Any]:
+    """See https://docs.aws.amazon.com/config/latest/APIReference/API_RemediationConfiguration.html"""
+    static = {
+        "AutomationAssumeRole": [placed(wanted.open_ports.role, account, region)],
+        "TcpPorts": [",".join(wanted.open_ports.tcp) or "none"],
+        "UdpPorts": [",".join(wanted.open_ports.udp) or "none"],
+    }
+    parameters: dict[str, Any] = {name: {"StaticValue": {"Values": values}} for name, values in static.items()}
+    parameters["GroupId"] = {"ResourceValue": {"Value": "RESOURCE_ID"}}
+    retries = {"MaximumAutomaticAttempts": 3, "RetryAttemptSeconds": 60} if wanted.open_ports.automatic else {}
+    return {
+        "TargetType": "SSM_DOCUMENT",
+        "TargetId": DOCUMENT_NAME,
+        "Parameters": parameters,
+        "Automatic": wanted.open_ports.automatic,
+        **retries,
+    }

@@ -1,0 +1,424 @@
+"""Whether an account is ready for an incident: what each place has of what a response needs, judged from what was read.
+
+A part is `ok`, `missing`, or not known: `denied` and `unknown` are not clean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from incident import change_rules
+from incident.family import Read, Scope
+from incident.network.values import document, flag, items, mapping, structures, text
+from incident.preparation import Preparation
+from incident.resources.preparing.watching import flow_log_of
+
+FLOW_LOGS, NAT_ALARMS, TRAIL, GUARDDUTY = "flow logs", "NAT gateway alarms", "trail", "GuardDuty"
+RECORDER, HUB, CHANGES, PORTS = "Config recorder", "Security Hub", "change rule", "open ports"
+PARTS = (FLOW_LOGS, NAT_ALARMS, TRAIL, GUARDDUTY, RECORDER, HUB, CHANGES, PORTS)
+"""What each region is to have; the trail counts once an account."""
+
+FIFTEEN_MINUTES = "FIFTEEN_MINUTES"
+PORTS_RULE = "VPC_SG_OPEN_ONLY_TO_AUTHORIZED_PORTS"
+
+
+class State(StrEnum):
+    OK = "ok"
+    MISSING = "missing"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+    NOT_ENABLED = "not enabled"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One part in one place.
+
+    Attributes:
+        account, region: where; empty for what stands once for all.
+        lacking: ids of what lacks it.
+        next: what to do.
+        elsewhere: somebody else takes care of it, as the settings say.
+    """
+
+    account: str
+    region: str
+    part: str
+    state: State
+    detail: str
+    lacking: tuple[str, ...] = ()
+    next: str = ""
+    elsewhere: bool = False
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A read that told nothing: `denied` or not, and why."""
+
+    denied: bool
+    why: str
+
+
+Told = tuple[Mapping[str, Any], ...] | Gap
+
+
+@dataclass(frozen=True)
+class Place:
+    """What was read of an account in a region: by the name of the read, what it listed, or why that is not known."""
+
+    account: str
+    region: str
+    home: bool
+    told: Mapping[str, Told]
+
+    def listed(self, name: str) -> tuple[Mapping[str, Any], ...]:
+        """What a read listed.
+
+        Raises:
+            NotKnown: it told nothing.
+        """
+        found = self.told.get(name, Gap(False, f"{name} were not read"))
+        if isinstance(found, Gap):
+            raise NotKnown(found)
+        return found
+
+
+class NotKnown(Exception):
+    """What a judgement needs was not told."""
+
+    def __init__(self, gap: Gap) -> None:
+        super().__init__(gap.why)
+        self.gap = gap
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A read of a region: the member of its answer that lists things, and whether it is made in the home region only.
+
+    `off` are the codes by which a service says that it is not switched on: then there is nothing to list.
+    """
+
+    read: Read
+    member: str
+    home_only: bool = False
+    off: frozenset[str] = frozenset()
+
+
+_HUB_OFF = frozenset({"InvalidAccessException", "ResourceNotFoundException"})
+LISTINGS: dict[str, Listing] = {
+    "VPCs": Listing(Read("ec2", "DescribeVpcs"), "Vpcs"),
+    "subnets": Listing(Read("ec2", "DescribeSubnets"), "Subnets"),
+    "interfaces": Listing(Read("ec2", "DescribeNetworkInterfaces"), "NetworkInterfaces"),
+    "flow logs": Listing(Read("ec2", "DescribeFlowLogs"), "FlowLogs"),
+    "NAT gateways": Listing(Read("ec2", "DescribeNatGateways"), "NatGateways"),
+    "alarms": Listing(Read("cloudwatch", "DescribeAlarms", {"AlarmTypes": ["MetricAlarm"]}), "MetricAlarms"),
+    "trails": Listing(Read("cloudtrail", "DescribeTrails"), "trailList", home_only=True),
+    "detectors": Listing(Read("guardduty", "ListDetectors"), "DetectorIds"),
+    "recorders": Listing(Read("config", "DescribeConfigurationRecorders"), "ConfigurationRecorders"),
+    "recorder status": Listing(Read("config", "DescribeConfigurationRecorderStatus"), "ConfigurationRecordersStatus"),
+    "delivery channels": Listing(Read("config", "DescribeDeliveryChannels"), "DeliveryChannels"),
+    "hub": Listing(Read("securityhub", "DescribeHub"), "", off=_HUB_OFF),
+    "standards": Listing(Read("securityhub", "GetEnabledStandards"), "StandardsSubscriptions", off=_HUB_OFF),
+    "event rules": Listing(Read("events", "ListRules"), "Rules"),
+    "Config rules": Listing(Read("config", "DescribeConfigRules"), "ConfigRules"),
+}
+"""What is read of every region. An empty member: the answer itself is the one thing."""
+
+
+def details_of(name: str, told: Mapping[str, Any]) -> Listing | None:
+    """The further read that one listed thing needs, if it needs one: its answer is put beside what the listing said."""
+    match name:
+        case "trails":
+            return Listing(Read("cloudtrail", "GetTrailStatus", {"Name": text(told.get("TrailARN"))}), "")
+        case "detectors":
+            return Listing(Read("guardduty", "GetDetector", {"DetectorId": text(told.get("id"))}), "")
+        case "event rules" if _may_match(told):
+            return Listing(Read("events", "ListTargetsByRule", {"Rule": text(told.get("Name"))}), "")
+        case "Config rules" if mapping(told.get("Source")).get("SourceIdentifier") == PORTS_RULE:
+            asked = {"ConfigRuleNames": [text(told.get("ConfigRuleName"))]}
+            return Listing(Read("config", "DescribeRemediationConfigurations", asked), "")
+        case _:
+            return None
+
+
+def _may_match(rule: Mapping[str, Any]) -> bool:
+    return text(rule.get("State")).startswith("ENABLED") and change_rules.matched(document(rule.get("EventPattern"))) != frozenset()
+
+
+# --- judging ------------------------------------------------------------------------------------------------------------------
+
+
+def judged(place: Place, wanted: Preparation) -> list[Check]:
+    """Every part of one place; the trail only where the account is at home, for one trail serves all regions."""
+    parts = [part for part in PARTS if part != TRAIL or place.home]
+    return [_judged(place, wanted, part) for part in parts]
+
+
+def _judged(place: Place, wanted: Preparation, part: str) -> Check:
+    try:
+        state, detail, lacking, todo = _JUDGES[part](place, wanted)
+    except NotKnown as unknown:
+        state = State.DENIED if unknown.gap.denied else State.UNKNOWN
+        todo = "let the role read it, and look again" if unknown.gap.denied else "look again"
+        detail, lacking = unknown.gap.why, ()
+    check = Check(place.account, place.region, part, state, detail, lacking, todo, part in wanted.leave)
+    return replace(check, next="somebody else's, as prepare.leave says") if check.elsewhere and state is not State.OK else check
+
+
+def not_enabled(account: str, regions: Iterable[str]) -> Check:
+    """Regions that are not enabled cannot hold anything, and lack nothing."""
+    named = tuple(regions)
+    return Check(account, "", "other regions", State.NOT_ENABLED, f"{len(named)} regions are not enabled in this account", named)
+
+
+_Judged = tuple[State, str, tuple[str, ...], str]
+_PREPARE = "`countermand prepare` plans it"
+
+
+def _ok(detail: str) -> _Judged:
+    return State.OK, detail, (), ""
+
+
+def _missing(detail: str, lacking: Iterable[str] = (), todo: str = _PREPARE) -> _Judged:
+    return State.MISSING, detail, tuple(lacking), todo
+
+
+def unlogged(place: Place, wanted: Preparation) -> list[str]:
+    """The VPCs without a flow log of their own of the wanted traffic, though every subnet may have one.
+
+    Raises:
+        NotKnown: the VPCs or the flow logs were not read.
+    """
+    logged = _traffic_logged(place)
+    return [vpc for one in place.listed("VPCs") if not _is_logged(logged, wanted, vpc := text(one.get("VpcId")))]
+
+
+def _is_logged(logged: Mapping[str, set[str]], wanted: Preparation, *names: str) -> bool:
+    traffic = wanted.flow_logs.traffic
+    needed = {"ACCEPT", "REJECT"} if traffic == "ALL" else {traffic}
+    return needed <= {kind for name in names for kind in logged.get(name, ())}
+
+
+def _flow_logs(place: Place, wanted: Preparation) -> _Judged:
+    logged, vpcs, bare_vpcs = _traffic_logged(place), place.listed("VPCs"), unlogged(place, wanted)
+    subnets = {text(one.get("SubnetId")): text(one.get("VpcId")) for one in place.listed("subnets")}
+    interfaces = {
+        text(one.get("NetworkInterfaceId")): (text(one.get("SubnetId")), text(one.get("VpcId")))
+        for one in place.listed("interfaces")
+    }
+    bare_subnets = [one for one, vpc in subnets.items() if not _is_logged(logged, wanted, one, vpc)]
+    bare_interfaces = [one for one, above in interfaces.items() if not _is_logged(logged, wanted, one, *above)]
+    if not bare_vpcs:
+        return _ok(f"all of {len(vpcs)} VPCs are logged")
+    counts = f"{len(bare_vpcs)} of {len(vpcs)} VPCs, {len(bare_subnets)} subnets and {len(bare_interfaces)} interfaces"
+    lacking = (*bare_vpcs, *bare_subnets, *bare_interfaces)
+    return _missing(f"{counts} have no flow log of {wanted.flow_logs.traffic.lower()} traffic", lacking)
+
+
+def _traffic_logged(place: Place) -> dict[str, set[str]]:
+    """What of the traffic is logged, by VPC, subnet or interface. A flow log whose delivery fails logs nothing."""
+    found: dict[str, set[str]] = {}
+    for told in place.listed("flow logs"):
+        if text(told.get("FlowLogStatus")) != "ACTIVE" or text(told.get("DeliverLogsStatus")) == "FAILED":
+            continue
+        log = flow_log_of(Scope(place.account, place.region), told)
+        traffic = text(log.value.get("TrafficType"))
+        found.setdefault(log.key.resource, set()).update({"ACCEPT", "REJECT"} if traffic == "ALL" else {traffic})
+    return found
+
+
+@dataclass(frozen=True)
+class NatAlarm:
+    """An alarm that each NAT gateway is to have.
+
+    See https://docs.aws.amazon.com/vpc/latest/userguide/vpc-nat-gateway-cloudwatch.html
+    """
+
+    metric: str
+    statistic: str
+    period: int
+    periods: int
+    comparison: str
+    threshold: float
+    about: str
+
+    def is_met_by(self, told: Mapping[str, Any]) -> bool:
+        """Whether an alarm is this one, or one that is not slower to ring, and rings for somebody."""
+        exact = {
+            "Namespace": "AWS/NATGateway",
+            "MetricName": self.metric,
+            "Statistic": self.statistic,
+            "Period": self.period,
+            "EvaluationPeriods": self.periods,
+            "ComparisonOperator": self.comparison,
+        }
+        rings = flag(told.get("ActionsEnabled")) and bool(items(told.get("AlarmActions")))
+        return rings and all(told.get(name) == value for name, value in exact.items()) and told.get("Threshold") == self.threshold
+
+
+NAT = (
+    NatAlarm("BytesOutToDestination", "Sum", 900, 1, "GreaterThanOrEqualToThreshold", 5_000_000.0, "much traffic goes out"),
+    NatAlarm("ErrorPortAllocation", "Maximum", 300, 3, "GreaterThanThreshold", 0.0, "no port was left for a connection"),
+)
+
+
+def unwarned(place: Place) -> dict[str, list[NatAlarm]]:
+    """The NAT gateways that lack alarms, with those that they lack."""
+    there = [one for one in place.listed("NAT gateways") if one.get("State") in ("available", "pending")]
+    gateways = [text(one.get("NatGatewayId")) for one in there]
+    alarms = place.listed("alarms")
+    lacking = {gateway: [one for one in NAT if not any(_rings(one, gateway, told) for told in alarms)] for gateway in gateways}
+    return {gateway: some for gateway, some in lacking.items() if some}
+
+
+def _rings(alarm: NatAlarm, gateway: str, told: Mapping[str, Any]) -> bool:
+    return list(structures(told.get("Dimensions"))) == [{"Name": "NatGatewayId", "Value": gateway}] and alarm.is_met_by(told)
+
+
+def _nat_alarms(place: Place, wanted: Preparation) -> _Judged:
+    lacking, there = unwarned(place), len(place.listed("NAT gateways"))
+    if not lacking:
+        return _ok("both alarms for each" if there else "there is no NAT gateway")
+    words = [f"{gateway} lacks {', '.join(one.metric for one in some)}" for gateway, some in lacking.items()]
+    return _missing("; ".join(words), lacking)
+
+
+def _trail(place: Place, wanted: Preparation) -> _Judged:
+    trails = place.listed("trails")
+    for one in trails:
+        if flag(one.get("IsMultiRegionTrail")) and flag(one.get("LogFileValidationEnabled")) and flag(one.get("IsLogging")):
+            return _ok(f"{text(one.get('Name'))} logs every region, with validation")
+    lacks = {"IsMultiRegionTrail": "is of one region", "LogFileValidationEnabled": "has no validation", "IsLogging": "does not log"}
+    told = [f"{text(one.get('Name'))} {' and '.join(word for name, word in lacks.items() if not one.get(name))}" for one in trails]
+    return _missing("; ".join(told) or "there is no trail")
+
+
+def _guardduty(place: Place, wanted: Preparation) -> _Judged:
+    detectors = place.listed("detectors")
+    if not detectors:
+        return _missing("GuardDuty is off")
+    one = detectors[0]
+    if text(one.get("Status")) != "ENABLED":
+        return _missing("GuardDuty is suspended")
+    often = text(one.get("FindingPublishingFrequency"))
+    if often != FIFTEEN_MINUTES:
+        return _missing(f"on, but it publishes only every {often.lower().replace('_', ' ')}")
+    return _ok("on, every 15 minutes")
+
+
+_RECORDED = ("AWS::EC2::SecurityGroup", "AWS::EC2::RouteTable", "AWS::EC2::NetworkAcl", "AWS::EC2::InternetGateway")
+
+
+def _recorder(place: Place, wanted: Preparation) -> _Judged:
+    recorders, channels = place.listed("recorders"), place.listed("delivery channels")
+    running = {text(one.get("name")) for one in place.listed("recorder status") if flag(one.get("recording"))}
+    if not recorders:
+        return _missing("there is no recorder")
+    if text(recorders[0].get("name")) not in running:
+        return _missing("the recorder does not record")
+    if not channels:
+        return _missing("nothing says where to deliver")
+    group = mapping(recorders[0].get("recordingGroup"))
+    left_out = [] if flag(group.get("allSupported")) else [one for one in _RECORDED if one not in items(group.get("resourceTypes"))]
+    if left_out:
+        by_hand = "add them in AWS Config: a recorder that somebody chose is not changed by a plan"
+        return _missing(f"it does not say that it records {', '.join(left_out)}", todo=by_hand)
+    return _ok("records")
+
+
+def standard_arn(region: str) -> str:
+    """https://docs.aws.amazon.com/securityhub/latest/userguide/fsbp-standard.html"""
+    partition = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    return f"arn:{partition}:securityhub:{region}::standards/aws-foundational-security-best-practices/v/1.0.0"
+
+
+def _hub(place: Place, wanted: Preparation) -> _Judged:
+    if not place.listed("hub"):
+        return _missing("Security Hub is off")
+    standards = {text(one.get("StandardsArn")): text(one.get("StandardsStatus")) for one in place.listed("standards")}
+    status = standards.get(standard_arn(place.region), "")
+    if status in ("READY", "INCOMPLETE", "PENDING"):
+        return _ok(f"foundational best practices are {status.lower()}")
+    return _missing(f"foundational best practices are {status.lower() or 'not enabled'}")
+
+
+def _changes(place: Place, wanted: Preparation) -> _Judged:
+    topics, others = _covered(place)
+    if any(one.startswith("https://") for one in wanted.alerts.subscribe):
+        # The topic itself brings them to the gateway.
+        others |= topics
+    every = set(change_rules.operations())
+    untold, unheard = sorted(every - topics), sorted(every - others)
+    if not untold and not unheard:
+        return _ok(f"all of {len(every)} operations go to a topic and on to Countermand")
+    words = [f"{len(untold)} of {len(every)} operations reach no topic"] if untold else []
+    words += [f"{len(unheard)} reach no API destination, queue or bus that could be Countermand's"] if unheard else []
+    return _missing("; ".join(words), untold or unheard)
+
+
+def _covered(place: Place) -> tuple[set[str], set[str]]:
+    """The operations whose events reach a topic, and those whose events reach what may bring them to us."""
+    topics, others = set[str](), set[str]()
+    for rule in place.listed("event rules"):
+        if not _may_match(rule):
+            continue
+        matched = change_rules.matched(document(rule.get("EventPattern")))
+        names = set(change_rules.operations()) if matched is None else set(matched)
+        arns = [text(one.get("Arn")) for one in structures(rule.get("Targets"))]
+        if any(":sns:" in arn for arn in arns):
+            topics |= names
+        if any(":api-destination/" in arn or ":sqs:" in arn or ":event-bus/" in arn for arn in arns):
+            others |= names
+    return topics, others
+
+
+def _ports(place: Place, wanted: Preparation) -> _Judged:
+    rules = [one for one in place.listed("Config rules") if mapping(one.get("Source")).get("SourceIdentifier") == PORTS_RULE]
+    asked = ports_parameters(wanted)
+    for one in rules:
+        if text(one.get("ConfigRuleState")) not in ("", "ACTIVE", "EVALUATING"):
+            continue
+        if {name: text(value) for name, value in mapping(document(one.get("InputParameters"))).items() if value} != asked:
+            continue
+        remedies = structures(one.get("RemediationConfigurations"))
+        if wanted.open_ports.remediate and not remedies:
+            return _missing(f"{text(one.get('ConfigRuleName'))} has no remediation")
+        return _ok(f"{text(one.get('ConfigRuleName'))} allows {', '.join(wanted.open_ports.tcp) or 'no TCP port'}")
+    return _missing("no Config rule allows just these ports" if rules else "no Config rule watches open ports")
+
+
+def ports_parameters(wanted: Preparation) -> dict[str, str]:
+    """https://docs.aws.amazon.com/config/latest/developerguide/vpc-sg-open-only-to-authorized-ports.html"""
+    both = {"authorizedTcpPorts": ",".join(wanted.open_ports.tcp), "authorizedUdpPorts": ",".join(wanted.open_ports.udp)}
+    return {name: ports for name, ports in both.items() if ports}
+
+
+_JUDGES = {
+    FLOW_LOGS: _flow_logs,
+    NAT_ALARMS: _nat_alarms,
+    TRAIL: _trail,
+    GUARDDUTY: _guardduty,
+    RECORDER: _recorder,
+    HUB: _hub,
+    CHANGES: _changes,
+    PORTS: _ports,
+}
+
+
+# --- score --------------------------------------------------------------------------------------------------------------------
+
+RULE = "one point for each line that is ok; missing, denied and unknown lines get none; regions that are not enabled do not count"
+
+
+def score(checks: Iterable[Check]) -> tuple[int, int]:
+    """The points, and how many there could be."""
+    counted = [one for one in checks if one.state is not State.NOT_ENABLED]
+    return sum(one.state is State.OK for one in counted), len(counted)
+
+
+def topic_arn(name: str, account: str, region: str) -> str:
+    """A topic of one place."""
+    return f"arn:{standard_arn(region).split(':')[1]}:sns:{region}:{account}:{name}"

@@ -1,0 +1,1 @@
+"""What an account has before anything happens: what watches it, what warns, what closes by itself."""
