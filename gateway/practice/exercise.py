@@ -37,7 +37,7 @@ from gateway.practice.configuration import (
 )
 from gateway.practice.people import Person, ScriptedResponders
 from gateway.practice.scoring import Times, show, verdict_of
-from gateway.practice.stack import Stack, StackFailed
+from gateway.practice.stack import IN_MEMORY, Stack, StackFailed
 from incident.family import Scope
 from incident.finding import incident_id, parse_finding
 from incident.ledger import Kind, Line
@@ -116,7 +116,7 @@ class Exercise:
         with ExitStack() as ending:
             granted = granted_to(self.scenario.account_ids, FlowLogBucket=FLOW_LOG_BUCKET)
             aws = ending.enter_context(Range(range_config(self.scenario, granted=granted)))
-            stack = ending.enter_context(Stack(folder, {}))
+            stack = ending.enter_context(Stack(folder, IN_MEMORY))
             slack = ending.enter_context(practice_slack(stack))
             config = practice_config(self.scenario, folder, aws, slack, stack)
             stack.add_environment(practice_environment(config, aws))
@@ -124,6 +124,7 @@ class Exercise:
             # Prefect's server takes longest to come up; the estate is built meanwhile.
             prefect = threading.Thread(target=_without_complaint(stack.start_prefect), name="prefect")
             prefect.start()
+            stack.start_gateway()
             stage = Stage(self.scenario, aws)
             stage.build_estate()
             self._say(f"The estate stands: {len(self.scenario.estate)} calls")
@@ -136,7 +137,7 @@ class Exercise:
             self._say(f"Prefect at {stack.prefect_url}")
             stack.deploy()
             self._start_worker(stack)
-            stack.start_gateway()
+            stack.wait_for_gateway()
             self._say(f"Gateway at {stack.gateway_url}, worker on pool countermand; deployed: respond, sweep, drill")
             yield Parts(aws, slack, stack, stage, hands)
 

@@ -204,14 +204,15 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with Stack(folder, ours) as stack, sync_playwright() as playwright:
         door = {"port": stack.gateway_port, "public_url": stack.gateway_url, "webhook_keys": ["not used here"]}
         stack.add_environment({"COUNTERMAND_GATEWAY": json.dumps(door)})
+        stack.start_gateway()
         stack.start_prefect()
         prefect = [*prefect_command(), "--no-prompt"]
-        stack.run("work-pool", [*prefect, "work-pool", "create", POOL, "--type", "process", "--overwrite"])
+        stack.make_pool()
         flow = f"{Path(__file__).with_name('asking_flow.py')}:ask"
         stack.run("deploy", [*prefect, "deploy", flow, "--name", "ask", "--pool", POOL])
         stack.start_worker()
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
-        stack.start_gateway()
+        stack.wait_for_gateway()
         yield Desk(stack, ledger, approvals, roster, secrets, browser)
         browser.close()
 
