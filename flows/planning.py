@@ -25,7 +25,7 @@ from incident.resources.identity import GLOBAL
 from incident.settings import Observed, Reversal, SettingKey, Value
 from incident.words import counted
 from tasks.executor import renamed_ids
-from tasks.work import in_thread, launched_for, look_around, read_settings, stores_of, tags_of, volumes_of
+from tasks.work import in_thread, launched_for, look_around, read_settings, read_undone, stores_of, tags_of, volumes_of
 
 EVIDENCE = "evidence"
 CONTAIN = "contain"
@@ -80,7 +80,7 @@ async def plan_restoration(incident: str, look: int = 1) -> str:
     case = Case(incident)
     found = await in_thread(investigation, case, look)
     reversals = await outstanding(case, look, found)
-    live = to_be_emptied(reversals, await read_settings([reversal.key for reversal in reversals]))
+    live = to_be_emptied(reversals, await read_undone(reversals))
     proposal = propose(reversals, live)
     steps = _without_contained(case, look, proposal.steps)
     evidence, said = case.plan(EVIDENCE, look), case.amendments(look)

@@ -18,7 +18,7 @@ from incident.ledger import Kind
 from incident.planner import Unread, propose
 from incident.resources.bucket import to_be_emptied
 from incident.words import counted
-from tasks.work import in_thread, look_around, post, read_settings
+from tasks.work import in_thread, look_around, post, read_settings, read_undone
 
 
 @flow(name="prove", persist_result=True)
@@ -30,7 +30,7 @@ async def prove(incident: str, look: int = 1) -> str:
     case = Case(incident)
     found = await in_thread(investigation, case, look)
     reversals = await outstanding(case, look, found)
-    live = to_be_emptied(reversals, await read_settings([reversal.key for reversal in reversals]))
+    live = to_be_emptied(reversals, await read_undone(reversals))
     left = propose(reversals, live)
     ours, said = set_by_containment(case, look), case.amendments(look)
     differences = [step.title for step in left.steps if step.key not in ours or step.leaves is None]

@@ -7,6 +7,7 @@ from incident.network import registry as network
 from incident.resources import bucket, compute, credentials, evidence, federation, function_part, identity, managed_policy, stack
 from incident.resources.auto_scaling import AUTO_SCALING_GROUPS
 from incident.resources.block_device import BLOCK_DEVICES
+from incident.resources.brought_along import IMPORT_TASKS
 from incident.resources.event_rule import EVENT_RULES
 from incident.resources.group import GROUPS
 from incident.resources.instance_profile import ASSOCIATIONS, INSTANCE_PROFILES
@@ -37,6 +38,7 @@ FAMILIES: tuple[Family, ...] = (
     *evidence.FAMILIES,
     *stack.FAMILIES,
     SPOT,
+    IMPORT_TASKS,
     *function_part.FAMILIES,
     EVENT_RULES,
     *bucket.FAMILIES,

@@ -73,10 +73,11 @@ class Acts:
 
 @dataclass(frozen=True, slots=True)
 class Unrestorable:
-    """Why no call brings a setting to the wanted value, and what a person should do."""
+    """Why no call brings a setting to the wanted value, and what a person should do; `status` is the item's in the plan."""
 
     reason: str
     advice: str
+    status: str = "not-invertible"
 
 
 Change = tuple[Call, ...] | Unrestorable

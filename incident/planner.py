@@ -66,7 +66,16 @@ def _proposed(reversals: Iterable[Reversal], live: Live) -> Proposal:
         elif isinstance(outcome, Unplanned):
             unplanned.append(outcome)
     steps += _unwanted(implied, {reversal.key for reversal in wanted})
+    steps = _after_their_makers(steps, wanted)
     return Proposal(ordered(steps), tuple(unplanned))
+
+
+def _after_their_makers(steps: list[Step], wanted: Iterable[Reversal]) -> list[Step]:
+    """The steps, those on what came with another resource after the step on that."""
+    makers = {reversal.key: reversal.made_by for reversal in wanted if reversal.made_by is not None}
+    by_key = {step.key: step.id for step in steps} if makers else {}
+    waits = {key: by_key[maker] for key, maker in makers.items() if maker in by_key}
+    return [step.model_copy(update={"after": (waits[step.key],)}) if step.key in waits else step for step in steps]
 
 
 def _is_undone_making(reversal: Reversal) -> bool:
@@ -170,7 +179,7 @@ def _planned(reversal: Reversal, live: Observed | Unread | None) -> Step | Unpla
         return _left(reversal, "conflict", _who_set_what(reversal, found), "Choose which value it must have.", found)
     change = family_for_kind(reversal.key.kind).change(reversal.key, live, reversal.target)
     if isinstance(change, Unrestorable):
-        return _left(reversal, "not-invertible", change.reason, change.advice, found)
+        return _left(reversal, change.status, change.reason, change.advice, found)
     return _step(reversal, live, change) if change else None
 
 

@@ -168,7 +168,7 @@ class Reversal:
 
     `target` is the value without the actor's writes, `UNKNOWN` where nothing tells it. `by_actor` are the actor's records on it,
     `since` the writes of others after the actor's last. `relying` are writes of others that stand on what the actor made: they name
-    it, or they changed in place what was not there before.
+    it, or they changed in place what was not there before. `made_by` is the resource with which this came, and which goes first.
     """
 
     key: SettingKey
@@ -178,6 +178,7 @@ class Reversal:
     by_actor: tuple[Record, ...]
     since: tuple[Entry, ...] = ()
     relying: tuple[Entry, ...] = ()
+    made_by: SettingKey | None = None
 
 
 ReadWrites = Callable[[Record, Known], Iterable[Write]]

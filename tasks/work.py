@@ -23,8 +23,8 @@ from incident.ledger import Kind
 from incident.plan import Plan, Step
 from incident.planner import Unread
 from incident.record import Record
+from incident.resources.brought_along import BRINGS_ALONG
 from incident.resources.identity import GLOBAL
-from incident.resources.spot import ORDERS
 from incident.settings import Observed, Reversal, SettingKey, canonical
 from incident.surroundings import Surroundings
 from incident.volatile import Subject
@@ -35,7 +35,7 @@ from tasks.evidence import EvidenceUnavailable
 from tasks.executor import Outcome
 from tasks.hands import hands
 from tasks.isolation import surroundings_of
-from tasks.launched import launched_by
+from tasks.launched import launched_by, with_images
 from tasks.volatile import Collector
 
 _T = TypeVar("_T")
@@ -84,8 +84,8 @@ def _gaps_of(answer: Answered) -> list[str]:
 
 @task(name="ask what orders launched", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
 async def launched_for(incident: str, look: int, reversals: list[Reversal]) -> list[Reversal]:
-    """The instances of the actor's orders; those of an order that could not be asked for are a gap that the report names."""
-    orders = [one for one in reversals if one.key.kind in ORDERS and one.target is None]
+    """What came along with the actor's orders, images and imports; what could not be asked for is a gap that the report names."""
+    orders = [one for one in reversals if one.key.kind in BRINGS_ALONG and one.target is None]
     if not orders:
         return []
     found: list[Reversal] = []
@@ -97,7 +97,7 @@ async def launched_for(incident: str, look: int, reversals: list[Reversal]) -> l
             rows.append(place | {"status": "covered", "why": ""})
         except AwsError as error:
             rows.append(place | {"status": "denied" if error.code in DENIED else "failed", "why": str(error)})
-    body = {"what": "instances of spot requests and fleets", "regions": rows}
+    body = {"what": "what came along with spot requests, fleets, images and imports", "regions": rows}
     hands().ledger.append(incident, Kind.COVERAGE, f"coverage:launched:{look}:{_digest(rows)}", body)
     known = {one.key for one in reversals}
     return [one for one in found if one.key not in known]
@@ -112,6 +112,12 @@ async def read_settings(keys: list[SettingKey]) -> dict[SettingKey, Observed | U
     """The live value of each setting."""
     found = await asyncio.gather(*(in_thread(_read, key) for key in keys))
     return dict(zip(keys, found, strict=True))
+
+
+async def read_undone(reversals: list[Reversal]) -> dict[SettingKey, Observed | Unread | None]:
+    """The live value of each setting that is to be undone, and of each snapshot whose images use it that stay."""
+    live = await read_settings([one.key for one in reversals])
+    return await in_thread(with_images, hands().aws, reversals, live)
 
 
 def _read(key: SettingKey) -> Observed | Unread | None:

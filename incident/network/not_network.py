@@ -9,24 +9,24 @@ from __future__ import annotations
 _BY_SUBJECT = {
     "images and what they may be shared with": """
         AttachImageWatermark CancelImageLaunchPermission CopyFpgaImage CreateFpgaImage CreateImageUsageReport
-        CreateRestoreImageTask CreateStoreImageTask DeleteFpgaImage DeleteImageUsageReport DetachImageWatermark
+        CreateStoreImageTask DeleteFpgaImage DeleteImageUsageReport DetachImageWatermark
         DisableAllowedImagesSettings DisableFastLaunch DisableImage DisableImageBlockPublicAccess DisableImageDeprecation
         DisableImageDeregistrationProtection EnableAllowedImagesSettings EnableFastLaunch EnableImage EnableImageBlockPublicAccess
-        EnableImageDeprecation EnableImageDeregistrationProtection ExportImage ImportImage ModifyFpgaImageAttribute
+        EnableImageDeprecation EnableImageDeregistrationProtection ExportImage ModifyFpgaImageAttribute
         ModifyImageAttribute ReplaceImageCriteriaInAllowedImagesSettings ReplaceImageInstanceTypeSpecification
         ResetFpgaImageAttribute ResetImageAttribute RestoreImageFromRecycleBin
     """,
     "volumes and snapshots": """
-        AttachVolume CopyVolumes CreateDelegateMacVolumeOwnershipTask CreateReplaceRootVolumeTask CreateSnapshots DetachVolume
+        AttachVolume CopyVolumes CreateDelegateMacVolumeOwnershipTask CreateReplaceRootVolumeTask DetachVolume
         DisableEbsEncryptionByDefault DisableFastSnapshotRestores DisableSnapshotBlockPublicAccess EnableEbsEncryptionByDefault
-        EnableFastSnapshotRestores EnableSnapshotBlockPublicAccess EnableVolumeIO ImportSnapshot ImportVolume LockSnapshot
+        EnableFastSnapshotRestores EnableSnapshotBlockPublicAccess EnableVolumeIO ImportVolume LockSnapshot
         ModifyEbsDefaultKmsKeyId ModifySnapshotAttribute ModifySnapshotTier ModifyVolume ModifyVolumeAttribute
         ResetEbsDefaultKmsKeyId ResetSnapshotAttribute RestoreSnapshotFromRecycleBin RestoreSnapshotTier
         RestoreVolumeFromRecycleBin UnlockSnapshot
     """,
     "instances without their network": """
         AssociateEnclaveCertificateIamRole AssociateInstanceEventWindow AssociateKmsKeyId BundleInstance CancelBundleTask
-        CancelConversionTask CancelExportTask CancelImportTask ConfirmProductInstance CreateInstanceEventWindow
+        CancelConversionTask CancelExportTask ConfirmProductInstance CreateInstanceEventWindow
         CreateInstanceExportTask CreateMacSystemIntegrityProtectionModificationTask DeleteInstanceEventWindow
         DeregisterInstanceEventNotificationAttributes DisableInstanceSqlHaStandbyDetections DisassociateEnclaveCertificateIamRole
         DisassociateInstanceEventWindow DisassociateKmsKeyId EnableInstanceSqlHaStandbyDetections ImportInstance

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
+from incident import shapes
 from incident.family import Acts, Call, Change, Family, Lookup, Read, Scope, Unrestorable
+from incident.network.values import structures, text
 from incident.record import Record
 from incident.settings import Known, Observed, SettingKey, Value, Write
 
@@ -19,6 +21,9 @@ IMAGE = "image"
 KEY_PAIR = "key-pair"
 SPOT_REQUEST = "spot-request"
 """A kind of `incident.resources.spot`."""
+
+USED_BY = "used by"
+"""The handle of a live snapshot under which stand the images that use it and that the actor did not make."""
 
 _GONE_FOR_GOOD = "its content cannot be made again; the evidence taken before is what remains"
 _INSTANCE_STATES_GONE = frozenset({"terminated"})
@@ -152,23 +157,68 @@ VOLUMES = Family(
     },
 )
 
+_one_snapshot = _by_id(SNAPSHOT, "snapshotId", "snapshotId")
+
+
+def _snapshot_writes(record: Record, known: Known) -> Iterable[Write]:
+    """CreateSnapshots answers with one snapshot for each volume of an instance.
+
+    See https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSnapshots.html
+    """
+    if record.event_name != "CreateSnapshots":
+        yield from _one_snapshot(record, known)
+        return
+    made = structures(shapes.response(record).get("Snapshots"))
+    if not made:
+        raise ValueError("CreateSnapshots names no snapshot")
+    for one in made:
+        yield Write(SettingKey(record.account, record.region, SNAPSHOT, text(one["SnapshotId"])), after={}, before=None)
+
+
+def _snapshot_removal(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
+    images = live.handles.get(USED_BY, "") if live else ""
+    if images and wanted is None:
+        reason = f"{images} uses it, an image that the actor did not make"
+        return Unrestorable(reason, "Choose whether the image stays; once it is deregistered, plan again.", "conflict")
+    return _removal(SNAPSHOT, "DeleteSnapshot", "SnapshotId")(key, live, wanted)
+
+
 SNAPSHOTS = Family(
     kinds=(SNAPSHOT,),
-    events=frozenset({"ec2:CreateSnapshot", "ec2:CopySnapshot", "ec2:DeleteSnapshot"}),
-    writes=_by_id(SNAPSHOT, "snapshotId", "snapshotId"),
+    events=frozenset({"ec2:CreateSnapshot", "ec2:CreateSnapshots", "ec2:CopySnapshot", "ec2:DeleteSnapshot"}),
+    writes=_snapshot_writes,
     inventory=(),
     read=lambda key: Read("ec2", "DescribeSnapshots", {"SnapshotIds": [key.resource]}),
     observe=_observe_list(SNAPSHOT, "Snapshots", "SnapshotId", frozenset()),
-    change=_removal(SNAPSHOT, "DeleteSnapshot", "SnapshotId"),
+    change=_snapshot_removal,
     absent_codes=frozenset({"InvalidSnapshot.NotFound"}),
     rank={SNAPSHOT: 25},
     acts={SNAPSHOT: Acts(removes=("ec2:DeleteSnapshot",))},
 )
 
+_one_image = _by_id(IMAGE, "imageId", "imageId")
+
+
+def _image_writes(record: Record, known: Known) -> Iterable[Write]:
+    """An image may be made of an object in a bucket, too.
+
+    See https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateRestoreImageTask.html
+    """
+    if record.event_name != "CreateRestoreImageTask":
+        yield from _one_image(record, known)
+        return
+    made = text(shapes.response(record).get("ImageId"))
+    if not made:
+        raise ValueError("CreateRestoreImageTask names no image")
+    yield Write(SettingKey(record.account, record.region, IMAGE, made), after={}, before=None)
+
+
 IMAGES = Family(
     kinds=(IMAGE,),
-    events=frozenset({"ec2:CreateImage", "ec2:RegisterImage", "ec2:CopyImage", "ec2:DeregisterImage"}),
-    writes=_by_id(IMAGE, "imageId", "imageId"),
+    events=frozenset(
+        {"ec2:CreateImage", "ec2:RegisterImage", "ec2:CopyImage", "ec2:CreateRestoreImageTask", "ec2:DeregisterImage"}
+    ),
+    writes=_image_writes,
     inventory=(),
     read=lambda key: Read("ec2", "DescribeImages", {"ImageIds": [key.resource]}),
     observe=_observe_list(IMAGE, "Images", "ImageId", frozenset({"deregistered"})),

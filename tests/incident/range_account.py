@@ -27,7 +27,7 @@ from tasks.approvals import Approvals
 from tasks.aws import Aws, AwsError, observe
 from tasks.config import AwsConfig
 from tasks.executor import Executor
-from tasks.launched import launched_by
+from tasks.launched import launched_by, with_images
 from tasks.ledger import Ledger
 
 REGION = "us-east-1"
@@ -136,7 +136,7 @@ class Account:
         wanted = [*found, *launched_by(self.reader, found)]
         wanted += emptied(wanted, lambda key: key.resource in may_be_emptied)
         live = {one.key: observe(self.reader, family_for_kind(one.key.kind), one.key) for one in wanted}
-        return propose(wanted, to_be_emptied(wanted, live))
+        return propose(wanted, to_be_emptied(wanted, with_images(self.reader, wanted, live)))
 
     def carried_out(self, proposal: Proposal) -> list[str]:
         """Apply the plan as an approved one; the steps that did not end well."""

@@ -42,7 +42,7 @@ from tasks.config import AwsConfig
 from tasks.config_history import ask_config
 from tasks.executor import Executor, Outcome, renamed_ids
 from tasks.isolation import surroundings_of
-from tasks.launched import launched_by
+from tasks.launched import launched_by, with_images
 from tasks.ledger import Ledger
 
 POLICY = Policy(responders=(Responder(name="alice"),))
@@ -171,7 +171,7 @@ def plans_for(aws: Range, stage: Stage, scenario: Scenario, baseline) -> tuple[l
     outstanding = [replace(item, written=contained.get(item.key, item.written)) for item in found.reversals]
     # Containment runs first, so what it sets is what restoration finds.
     found_live = live([item.key for item in outstanding]) | {key: Observed(key, value) for key, value in contained.items()}
-    proposal = propose(outstanding, found_live)
+    proposal = propose(outstanding, with_images(reader, outstanding, found_live))
     left = (*proposal.unplanned, *found.not_undone)
     restore = Plan(incident=INCIDENT, title="restore", steps=resting_on_evidence(proposal.steps, evidence), unplanned=left)
     return [evidence, contain, restore], outstanding

@@ -10,7 +10,7 @@ from drill.aws.corrections import runtime
 _MODULES = (
     "runtime", "additions", "security_groups", "routing", "network_acls",
     "prefix_lists", "networks", "interfaces", "public_access", "dns", "iam", "firewalls", "load_balancers", "functions", "tags",
-    "services", "scaling", "dispatch", "buckets", "spot", "flow_logs",
+    "services", "scaling", "dispatch", "buckets", "spot", "flow_logs", "images",
 )  # fmt: skip
 _applied = False
 
