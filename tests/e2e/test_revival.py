@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from playing import played
 
@@ -55,7 +57,17 @@ def flow_processes(prefect_api: str) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finding the flow's process needs /proc")
 def test_a_killed_flow_is_started_again_and_the_incident_ends_well(tmp_path):
-    verdict, _ = played(SCENARIO, tmp_path, responders=KillingResponders)
+    scheduled: list[dict[str, Any]] = []
+
+    def look(addresses: dict[str, str]) -> None:
+        prefect = addresses["Prefect run"].partition("/v2/")[0]
+        asked = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+        scheduled.extend(httpx.post(f"{prefect}/api/flow_runs/filter", json=asked, timeout=30).raise_for_status().json())
+
+    verdict, _ = played(SCENARIO, tmp_path, responders=KillingResponders, visit=look)
+    assert len({run["deployment_id"] for run in scheduled if run["auto_scheduled"]}) == 2, (
+        "the sweep and the escalation come by themselves"
+    )
     assert KillingResponders.killed
     assert verdict["restored"]
     assert verdict["claimed"]["complete"]
