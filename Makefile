@@ -58,6 +58,7 @@ lint: setup
 	$(BIN)/cfn-lint deployments/aws/*.yaml
 	$(BIN)/countermand policies --check deployments/aws/responder-role.yaml
 	$(BIN)/countermand flow-tables --check deployments/aws/flow-logs-athena.yaml
+	$(BIN)/countermand preparation-stacks --check deployments/aws
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -21,11 +21,13 @@ from gateway.commands import (
     opening,
     policies,
     practice,
+    preparation_stacks,
     preparing,
     records,
     records_kept,
     responders,
     suppressing,
+    who_can_change,
 )
 from gateway.commands.shell import UserError, errors
 
@@ -51,6 +53,8 @@ for commands in (
     inventory,
     changes,
     preparing,
+    preparation_stacks,
+    who_can_change,
 ):
     app.add_typer(commands.app)
 for name, group in (

@@ -87,6 +87,7 @@ READS: dict[str, tuple[str, ...]] = {
         "lambda:ListFunctions",
         "lambda:ListLayers",
     ),
+    "who may change the network": ("iam:GetAccountAuthorizationDetails",),
     "how ready an account is": (
         "cloudtrail:DescribeTrails",
         "cloudtrail:GetTrailStatus",

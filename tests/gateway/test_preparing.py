@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from drill.aws import Range, RangeConfig
 from drill.client import boto_client
 from gateway.cli import app
-from gateway.commands import preparing
+from gateway.commands import preparing, who_can_change
 from gateway.commands.shell import UserError
 from gateway.practice.configuration import granted_to, responder_credentials
 from incident import change_rules
@@ -53,7 +53,8 @@ def client(running, monkeypatch, tmp_path):
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(preparing, "console", Console(width=300))
+    for commands in (preparing, who_can_change):
+        monkeypatch.setattr(commands, "console", Console(width=300))
 
     def of(service: str):
         return boto_client(running.url, service, REGION, running.bootstrap())
@@ -237,3 +238,22 @@ def test_mistakes_in_the_settings_are_one_line(client, monkeypatch, told, words)
 def test_mistakes_in_the_arguments_are_one_line(client, arguments, words):
     with pytest.raises(UserError, match=words):
         run("prepare", *arguments)
+
+
+def test_who_may_change_the_network_is_told_by_what_iam_says(client):
+    iam = client("iam")
+    iam.create_user(UserName="mallory")
+    allowed = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": ["ec2:CreateRoute", "ec2:Replace?oute"], "Resource": "*"}],
+    }
+    iam.put_user_policy(UserName="mallory", PolicyName="routes", PolicyDocument=json.dumps(allowed))
+
+    told = json.loads(run("who-can-change", "--json").output)
+
+    found = {one["arn"]: one for one in told["accounts"][ACCOUNT]}
+    mallory = found[f"arn:aws:iam::{ACCOUNT}:user/mallory"]
+    assert (set(mallory["may"]), mallory["may_widen"]) == ({"ec2:CreateRoute", "ec2:ReplaceRoute"}, "no")
+    assert found[f"arn:aws:iam::{ACCOUNT}:role/CountermandResponder"]["may_widen"] in ("conditionally", "yes")
+    assert "organization policies" in told["not_evaluated"]
+    assert "user/mallory" in run("who-can-change").output
