@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from prefect import flow
@@ -31,12 +32,17 @@ NOTIFY = "notify"
 
 @dataclass(frozen=True)
 class _Delivered:
-    """The delivery that opened the incident; `by` says who, where it was a responder, and `problem` why it cannot be believed."""
+    """The delivery that opened the incident; `by` says who, where it was a responder, and `problem` why it cannot be believed.
+
+    `at` is when it was taken in, `key` that of its line.
+    """
 
     finding: Finding
     raw: Mapping[str, Any] = field(default_factory=dict[str, Any])
     by: Mapping[str, Any] = field(default_factory=dict[str, Any])
     problem: str = ""
+    at: datetime | None = None
+    key: str = ""
 
 
 @flow(name="detect", persist_result=True)
@@ -48,6 +54,7 @@ async def detect(incident: str, look: int = 1) -> str:
     finding, problem = await in_thread(_believed, case, delivered)
     verdict = triage(finding)
     respond = not problem and verdict.starts_response
+    follows = case.hands.ledger.find(INTAKE, f"sorted:{delivered.key}")
     body = {
         "finding": finding.id,
         "type": finding.type,
@@ -59,6 +66,8 @@ async def detect(incident: str, look: int = 1) -> str:
         "responds": respond,
         "pages": verdict.pages and not problem,
         "reason": problem or verdict.reason,
+        "received": delivered.at.isoformat() if delivered.at else "",
+        "follows": str(follows.body.get("follows", "")) if follows else "",
     }
     case.hands.ledger.append(incident, Kind.OPENED, "opened", body | ({"by": dict(delivered.by)} if delivered.by else {}))
     text, blocks = messages.opened(incident, finding.type, finding.title, finding.severity_word, finding.account, finding.region)
@@ -78,10 +87,10 @@ def _delivered(case: Case) -> _Delivered:
     if line is None:
         raise LookupError(f"no delivery in the ledger belongs to incident {case.incident}")
     try:
-        return _Delivered(delivered_finding(line.body), line.body["finding"], line.body.get("by", {}))
+        return _Delivered(delivered_finding(line.body), line.body["finding"], line.body.get("by", {}), at=line.at, key=line.key)
     except FindingError as error:
         why = f"its delivery in the ledger cannot be read ({error}); run `countermand ledger verify {INTAKE}`"
-        return _Delivered(_unreadable(case.incident), problem=why)
+        return _Delivered(_unreadable(case.incident), problem=why, at=line.at, key=line.key)
 
 
 def _unreadable(incident: str) -> Finding:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from datetime import timedelta
 
 from prefect import flow
@@ -13,10 +11,11 @@ from flows.case import Case
 from flows.exposing import note_exposures
 from incident import messages
 from incident.ledger import Kind
-from incident.report import Report, report
+from incident.report import report
 from tasks import render
 from tasks.costs import note_costs
 from tasks.flow_logs.touched import note_touched
+from tasks.report_files import write_pages
 from tasks.work import in_thread, post
 
 _FLOWS_REACH = timedelta(days=90)
@@ -33,7 +32,7 @@ async def write_report(incident: str, look: int = 1) -> str:
         await in_thread(_note_traffic, case, look)
     await in_thread(note_exposures, case, look)
     written = report(case.hands.ledger.lines(incident))
-    await in_thread(_write, case, written)
+    await in_thread(write_pages, case.hands.config.reports, written)
     await show_report(incident, render.text(written))
     url = f"{case.hands.config.gateway.public_url}/incidents/{incident}/report"
     case.hands.ledger.append(incident, Kind.REPORT, f"report:{look}", {"status": written.status, "url": url})
@@ -51,11 +50,3 @@ def _note_traffic(case: Case, look: int) -> None:
     window = (max(actor.since or case.finding.first_seen, now - _FLOWS_REACH), now)
     store = (hands.ledger, hands.evidence)
     note_touched(hands.aws, store, hands.config.flow_logs, case.incident, look, sorted(actor.addresses), window)
-
-
-def _write(case: Case, written: Report) -> None:
-    folder = case.hands.config.reports
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (folder / f"{written.incident}.html").write_text(render.html(written))
-    (folder / f"{written.incident}.md").write_text(render.text(written))
-    (folder / f"{written.incident}.json").write_text(json.dumps(asdict(written), indent=1, default=str))

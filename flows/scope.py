@@ -15,6 +15,7 @@ from incident.config_items import Prior, open_questions, told, unanswered
 from incident.family import Scope
 from incident.investigation import Investigation, investigate
 from incident.ledger import Kind
+from incident.means import means
 from incident.record import Record
 from incident.resources.identity import GLOBAL
 from incident.settings import SettingKey
@@ -44,6 +45,7 @@ async def scope(incident: str, look: int = 1) -> str:
     about = "every record on what the actor changed, other people's included, without our own calls"
     case.hands.evidence.keep_first_json(incident, f"records/look-{look}.json", [dict(record.raw) for record in kept], about)
     case.note(f"calls:{look}", {"look": look, "calls": brief_calls(found, actor)})
+    case.note(f"means:{look}", {"look": look, **means(found, actor)})
     _keep_gaps(case, look, answers)
     await in_thread(_ask_config, case, look)
     shown = await in_thread(investigation, case, look)

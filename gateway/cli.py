@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from gateway.commands import (
+    aftermath,
     changes,
     costs,
     deciding,
@@ -25,6 +26,7 @@ from gateway.commands import (
     preparing,
     records,
     records_kept,
+    reporting,
     responders,
     suppressing,
     who_can_change,
@@ -44,6 +46,8 @@ for commands in (
     doors,
     opening,
     incidents,
+    reporting,
+    aftermath,
     deciding,
     escalation,
     policies,
@@ -63,6 +67,7 @@ for name, group in (
     ("responders", responders.app),
     ("escalation", escalation.escalation_app),
     ("suppress", suppressing.app),
+    ("backlog", aftermath.backlog_app),
 ):
     app.add_typer(group, name=name)
 

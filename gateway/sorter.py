@@ -78,6 +78,7 @@ class Sorter:
         # What one round of sorting has read of the incidents; the next reads it anew.
         self._actors: dict[str, frozenset[str]] = {}
         self._reports: dict[str, datetime | None] = {}
+        self._closed: dict[str, datetime | None] = {}
 
     def sort(self) -> list[Sorted]:
         """Sort what has arrived and answer it. What AWS does not tell yet stays for the next time.
@@ -87,6 +88,7 @@ class Sorter:
         """
         self._catch_up()
         self._reports.clear()
+        self._closed.clear()
         self._actors.clear()
         chosen = self._next()
         read = self._reader.many([one.finding for one in chosen if not one.by_hand])
@@ -171,10 +173,14 @@ class Sorter:
             return None if age < RETRY_TIME else self._opening(one, finding, answer.problem, None)
         if answer.problem:
             return self._told(one, finding, answer.problem, known=not answer.unknown)
-        known = self._opened.get(incident_id(finding))
+        known = self._opened.get(self._newest_of(incident_id(finding)))
         if left := self._left_alone(finding, answer):
             return self._verdict(one, finding, *left, incident="", responds=False)
         verdict = triage(finding)
+        if known is not None and self._comes_after_its_end(known[0].incident, finding):
+            why = f"{known[0].incident} was closed, and the finding was seen again since"
+            again = f"{one.line.body['incident'][:10]}{_version(finding)}"
+            return self._following(one, finding, why, again, known[0].incident, verdict.starts_response)
         if known is not None and (known[0].responds is not False or not verdict.starts_response):
             older = _older(one.finding, finding, known[0])
             why = "an older version: what counts is what the service says now" if older else "another version"
@@ -199,14 +205,39 @@ class Sorter:
 
     def _joined(self, one: Waiting, finding: Finding, responds: bool, reason: str) -> Sorted:
         """By whom it names it joins an open incident; one that starts a response joins only such."""
-        named = handles(finding)
+        named, follows = handles(finding), ""
         for incident in reversed(self._opened):
             opened, _ = self._opened[incident]
             shared = named & self._handles(opened)
+            if shared and responds and self._closed_at(incident) is not None:
+                follows = follows or incident
+                continue
             if shared and (opened.responds is not False or not responds) and self._is_open(incident):
                 what = sorted(shared)[0].replace(":", " ", 1)
                 return self._verdict(one, finding, Outcome.JOINS, f"{incident} is about the same {what}", incident, responds)
+        if follows:
+            why = f"{reason}; {follows} about the same was closed"
+            return self._following(one, finding, why, str(one.line.body["incident"]), follows, True)
         return self._opening(one, finding, reason, True) if responds else self._told(one, finding, reason, known=True)
+
+    def _following(self, one: Waiting, finding: Finding, why: str, incident: str, follows: str, responds: bool) -> Sorted:
+        """It opens an incident of its own after one that people closed; a further version of it joins that new one."""
+        outcome = Outcome.OPENS if incident not in self._opened else Outcome.VERSION
+        return replace(self._verdict(one, finding, outcome, why, incident, responds), follows=follows)
+
+    def _newest_of(self, incident: str) -> str:
+        """The incident that a closed one's finding opened after it, and the one after that."""
+        followed = {sorted_.follows: name for name, (sorted_, _) in self._opened.items() if sorted_.follows}
+        seen: set[str] = set()
+        while incident in followed and incident not in seen:
+            seen.add(incident)
+            incident = followed[incident]
+        return incident
+
+    def _comes_after_its_end(self, incident: str, finding: Finding) -> bool:
+        """Whether an incident was closed and what it was opened for was seen after that."""
+        closed = self._closed_at(incident)
+        return closed is not None and finding.last_seen > closed
 
     def _told(self, one: Waiting, finding: Finding, why: str, *, known: bool) -> Sorted:
         """Nothing may be done on it. People hear of each one by itself only while they are few.
@@ -264,7 +295,15 @@ class Sorter:
             self._actors[opened.incident] = found
         return opened.handles | self._actors[opened.incident]
 
+    def _closed_at(self, incident: str) -> datetime | None:
+        if incident not in self._closed:
+            line = self._ledger.find(incident, "closed")
+            self._closed[incident] = line.at if line else None
+        return self._closed[incident]
+
     def _is_open(self, incident: str) -> bool:
+        if self._closed_at(incident) is not None:
+            return False
         if incident not in self._reports:
             reports = self._ledger.lines(incident, Kind.REPORT)
             self._reports[incident] = reports[-1].at if reports else None

@@ -32,6 +32,7 @@ class Sorted:
         why: in one sentence.
         responds: whether the finding starts a response; `None` where that is not known yet.
         handles: by what others join it.
+        follows: the closed incident about the same actor or instance that the one which it opens comes after.
     """
 
     delivery: str
@@ -44,6 +45,7 @@ class Sorted:
     account: str
     severity: float
     updated_at: datetime
+    follows: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -57,6 +59,7 @@ class Sorted:
             "account": self.account,
             "severity": self.severity,
             "updated_at": self.updated_at.isoformat(),
+            "follows": self.follows,
         }
 
     @classmethod
@@ -77,6 +80,7 @@ class Sorted:
             account=str(body["account"]),
             severity=float(body["severity"]),
             updated_at=datetime.fromisoformat(body["updated_at"]),
+            follows=str(body.get("follows", "")),
         )
 
 

@@ -77,6 +77,11 @@ class Kind(StrEnum):
     TRAFFIC = "traffic"
     """What the actor's addresses touched, as flow logs tell."""
     REPORT = "report"
+    REMARK = "remark"
+    """What a responder wrote into a section of the report."""
+    BACKLOG = "backlog"
+    """A backlog item was added, given to an owner, or done."""
+    CLOSED = "incident-closed"
     NOTE = "note"
 
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from incident.amendments import Amendments, read_amendment
+from incident.backlog import Item, items, proposed
+from incident.before_after import Changed, before_after
+from incident.case_file import CaseFile
 from incident.coverage import coverage
+from incident.lead import done, happened
 from incident.ledger import Kind, Line
+from incident.lifecycle import Stage, stages
 from incident.plan import Plan, Step
 from incident.planner import brief
+from incident.recommendations import Recommendation, recommendations
+from incident.section_claims import Claim
+from incident.sections import Section, sections
+from incident.settings import canonical
 from incident.story import ActorGraph, Timeline, actor_graph, timeline
+from incident.times import Span, times
+from incident.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,8 @@ class Report:
 
     `ours` is what we made for the containment: nobody else need wonder where it comes from. `undone` are the steps of containment
     that somebody took back while we worked, with who, and how it ended. `cut_off` is who else a deny of older sessions hit.
-    `costs` is what `incident.costs` tells, empty where it was not asked.
+    `costs` is what `incident.costs` tells, empty where it was not asked. `manifest` is the digest of the evidence manifest: the
+    SHA-256, in hex, of its items' names and digests. `closed` is who closed it and when, empty while it is open.
     """
 
     incident: str
@@ -63,8 +76,16 @@ class Report:
     decisions: tuple[dict[str, Any], ...]
     evidence: tuple[dict[str, Any], ...]
     timeline: tuple[Moment, ...]
-    time_to_contain: timedelta | None
-    time_to_restore: timedelta | None
+    happened: tuple[Claim, ...]
+    did: tuple[Claim, ...]
+    times: tuple[Span, ...]
+    sections: tuple[Section, ...]
+    stages: tuple[Stage, ...]
+    changed: tuple[Changed, ...]
+    recommendations: tuple[Recommendation, ...]
+    backlog: tuple[Item, ...]
+    manifest: str
+    closed: dict[str, Any] = field(default_factory=dict[str, Any])
     head: tuple[int, str] = field(default=(0, ""))
     who: ActorGraph = field(default_factory=ActorGraph)
     when: Timeline = field(default_factory=Timeline)
@@ -74,6 +95,22 @@ class Report:
     traffic: dict[str, Any] = field(default_factory=dict[str, Any])
     undone: tuple[dict[str, Any], ...] = ()
     cut_off: tuple[str, ...] = ()
+
+    @property
+    def time_to_contain(self) -> timedelta | None:
+        return self._took("contain")
+
+    @property
+    def time_to_restore(self) -> timedelta | None:
+        return self._took("restore")
+
+    def _took(self, name: str) -> timedelta | None:
+        return next((span.took for span in self.times if span.name == name), None)
+
+    @property
+    def proposed(self) -> tuple[Recommendation, ...]:
+        """The recommendations that the backlog has not taken up."""
+        return tuple(proposed(self.recommendations, self.backlog))
 
     @property
     def status(self) -> str:
@@ -95,7 +132,7 @@ def report(lines: Sequence[Line]) -> Report:
     proof, actor, costs = _last(lines, Kind.PROOF), _last(lines, Kind.ACTOR), _last(lines, Kind.COSTS)
     plans = [Plan.model_validate(line.body["plan"]) for line in lines if line.kind == Kind.PLAN]
     outcomes = [line for line in lines if line.kind == Kind.OUTCOME]
-    received = lines[0].at
+    case, evidence = CaseFile(lines), [dict(line.body) for line in lines if line.kind == Kind.EVIDENCE]
     return Report(
         incident=opened.incident,
         title=str(opened.body["title"]),
@@ -109,10 +146,18 @@ def report(lines: Sequence[Line]) -> Report:
         chosen=_chosen(lines),
         regions=tuple(coverage(lines)),
         decisions=tuple(dict(line.body) for line in lines if line.kind == Kind.DECISION),
-        evidence=tuple(dict(line.body) for line in lines if line.kind == Kind.EVIDENCE),
+        evidence=tuple(evidence),
         timeline=tuple(_timeline(lines)),
-        time_to_contain=_duration(received, outcomes, ("contain",)),
-        time_to_restore=_duration(received, outcomes, ("eradicate", "recover")),
+        happened=happened(case),
+        did=done(case),
+        times=times(case),
+        sections=sections(case),
+        stages=stages(case),
+        changed=before_after(case),
+        recommendations=recommendations(case),
+        backlog=items(lines),
+        manifest=manifest_digest(evidence),
+        closed=dict(closed.body) | {"at": closed.at.isoformat()} if (closed := _last(lines, Kind.CLOSED)) else {},
         head=(lines[-1].position, lines[-1].hash),
         who=actor_graph(lines),
         when=timeline(lines),
@@ -184,9 +229,10 @@ def _chosen(lines: Iterable[Line]) -> tuple[str, ...]:
     return Amendments.of(read_amendment(line.body) for line in lines if line.kind == Kind.AMENDMENT).in_words
 
 
-def _duration(received: datetime, outcomes: Sequence[Line], phases: tuple[str, ...]) -> timedelta | None:
-    ends = [line.at for line in outcomes if line.body["phase"] in phases]
-    return max(ends) - received if ends else None
+def manifest_digest(evidence: Iterable[Mapping[str, Any]]) -> str:
+    """One digest for the whole manifest: whoever has it can tell later whether an item was changed, added or taken away."""
+    kept = sorted((str(item["item"]), str(item["sha256"])) for item in evidence if "sha256" in item)
+    return hashlib.sha256(canonical([list(item) for item in kept]).encode()).hexdigest()
 
 
 def _timeline(lines: Iterable[Line]) -> Iterable[Moment]:
@@ -200,6 +246,15 @@ def opened_by(body: Mapping[str, Any]) -> str:
     """Who or what opened the incident: a responder with their reason, or a finding."""
     by = body.get("by")
     return f"Incident opened by {by['person']}: {by['reason']}" if by else f"Incident opened by {body['type']}"
+
+
+_READINGS = {
+    Kind.PROOF: "Everything was read again for the proof",
+    Kind.COVERAGE: "Which regions were read",
+    Kind.EXPOSURES: "What the internet reaches was read",
+    Kind.TRAFFIC: "Flow logs were asked about the actor's addresses",
+    Kind.COSTS: "What costs was counted",
+}
 
 
 def _in_words(line: Line) -> str:
@@ -217,7 +272,27 @@ def _in_words(line: Line) -> str:
             return f"{body['person']} amended the case: {body['kind']}"
         case Kind.OUTCOME:
             return f"{body['title']}: {body['result']}"
+        case Kind.REMARK:
+            return f"{body['person']} wrote into “{body['section']}”"
+        case Kind.BACKLOG:
+            return f"Backlog: {body['person']} {body['does']} {body['item']}"
+        case Kind.CLOSED:
+            return f"{body['person']} closed the incident: {body['reason']}"
         case Kind.NOTE if _is_held(line):
             return str(body["said"])
+        case Kind.NOTE if line.key.startswith(("calls:", "means:")):
+            return "The actor's calls, in short" if line.key.startswith("calls:") else "The actor's user agents and second factors"
+        case Kind.ACTOR:
+            return f"The actor is known by {counted(len(body['credentials']), 'credential')}"
+        case Kind.PLAN:
+            return f"Plan {str(body['digest'])[:12]} was made"
+        case Kind.EVIDENCE if "sha256" in body:
+            return f"Evidence kept: {body['item']}"
+        case Kind.EVIDENCE:
+            return f"Evidence not kept yet, or lost: {body['item']}"
+        case Kind.PREAUTHORIZATION:
+            return "Steps of containment ran as the policy allows"
+        case Kind.PROOF | Kind.COVERAGE | Kind.EXPOSURES | Kind.TRAFFIC | Kind.COSTS:
+            return _READINGS[Kind(line.kind)]
         case _:
             return ""

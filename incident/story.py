@@ -40,7 +40,7 @@ _UNDOING = (Phase.ERADICATE, Phase.RECOVER)
 class Calls:
     """One call of the actor, or `count` that are alike: the first at `at`, the last at `until`, `record` the first one's id.
 
-    `gave` is the actor's credential that the call handed out. A refused call changed nothing.
+    `gave` is the actor's credential that the call handed out. A refused call changed nothing. `service` is empty in older ledgers.
     """
 
     at: datetime
@@ -55,12 +55,13 @@ class Calls:
     record: str
     count: int = 1
     gave: str = ""
+    service: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The row as the ledger keeps it, less what a single call says twice."""
         row = {name: getattr(self, name) for name in self.__slots__}
         row |= {"at": self.at.isoformat(), "until": self.until.isoformat()}
-        usual = {"until": row["at"], "count": 1, "gave": ""}
+        usual = {"until": row["at"], "count": 1, "gave": "", "service": ""}
         return {name: value for name, value in row.items() if usual.get(name) != value}
 
     @classmethod
@@ -119,6 +120,7 @@ def _call(record: Record, actor: Actor) -> Calls:
         changed=record.succeeded and not record.read_only,
         record=record.event_id,
         gave=gave,
+        service=record.service,
     )
 
 
@@ -130,7 +132,7 @@ def _shared(single: Iterable[Calls], sharing: _Sharing) -> list[Calls]:
             rows.append(call)
             continue
         address = "" if sharing.addresses else call.address
-        alike = (call.event, call.region, call.account, call.key, call.refused, call.changed, address)
+        alike = (call.service, call.event, call.region, call.account, call.key, call.refused, call.changed, address)
         place = newest.get(alike)
         if place is None or call.at - rows[place].at > sharing.window:
             newest[alike] = len(rows)

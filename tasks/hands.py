@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from incident.policy import Policy
+from tasks.aftermath import Aftermath
 from tasks.amendments import Amending
 from tasks.approvals import Approvals
 from tasks.aws import Aws
@@ -49,6 +50,7 @@ class Hands:
     executor: Executor
     roster: Roster
     amending: Amending
+    aftermath: Aftermath
     opening: Opening
     suppressions: Suppressions
     requests: KeptRequests
@@ -88,6 +90,7 @@ def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda nam
         executor=Executor(aws, ledger, approvals, boundary, evidence=evidence, guard=guard),
         roster=roster,
         amending=Amending(ledger, roster, policy, evidence, clock),
+        aftermath=Aftermath(ledger, roster, policy, evidence, clock),
         opening=Opening(ledger, roster, policy, config.aws.accounts, clock),
         suppressions=Suppressions(ledger, roster, policy, clock),
         requests=KeptRequests(ledger),

@@ -8,9 +8,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from incident.lifecycle import OUTCOMES
 from incident.messages import markdown
 from incident.report import Report
 from tasks.pictures.actor_graph import actor_graph_svg
+from tasks.pictures.network import network_svg
 from tasks.pictures.timeline import timeline_svg
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -19,8 +21,9 @@ _TEMPLATES = Path(__file__).parent / "templates"
 def html(report: Report) -> str:
     """The self-contained page."""
     # The pictures are markup of our own making, in which every name is escaped; all else is text.
-    who, when = Markup(actor_graph_svg(report.who)), Markup(timeline_svg(report.when))  # noqa: S704
-    return _environment(autoescape=True).get_template("report.html").render(report=report, who=who, when=when)
+    drawn = {"who": actor_graph_svg(report.who), "when": timeline_svg(report.when), "network": network_svg(report.changed)}
+    pictures = {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704
+    return _environment(autoescape=True).get_template("report.html").render(report=report, outcomes=OUTCOMES, **pictures)
 
 
 def text(report: Report) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -13,16 +13,10 @@ from gateway.commands.shell import UserError, console, lines_of, open_ledger, re
 from incident.messages import plain
 from incident.plan import TO_CHOOSE
 
+if TYPE_CHECKING:
+    from incident.report import Report
+
 app = typer.Typer()
-
-
-@app.command()
-def report(incident: Annotated[str, typer.Argument(help="The incident's id.")]) -> None:
-    """Print an incident's report in Markdown, built from the ledger."""
-    from incident.report import report as reported
-    from tasks.render import text
-
-    print(text(reported(lines_of(incident))))
 
 
 @app.command()
@@ -47,6 +41,30 @@ def show(incident: Annotated[str, typer.Argument(help="The incident's id.")]) ->
             console.print(table)
     for line in shown.chosen:
         console.print(escape(plain(line, 400)), highlight=False)
+    _show_the_rest(incident, shown)
+
+
+def _show_the_rest(incident: str, shown: Report) -> None:
+    """How long it took, what is still to be determined, who has what in the backlog, and what keeps it from being closed."""
+    from tasks.hands import wire
+    from tasks.render import duration
+
+    took = ", ".join(f"{duration(span.took)} to {span.name}" for span in shown.times)
+    console.print(escape(took), highlight=False)
+    asked = ", ".join(section.title for section in shown.sections if section.is_open)
+    if asked:
+        console.print(f"To be determined: {escape(asked)}", highlight=False)
+    items = Table("item", "what", "owner", "state")
+    for item in shown.backlog:
+        items.add_row(*(escape(plain(cell, 300)) for cell in (item.id, item.title, item.owner or "nobody yet", item.state)))
+    if items.row_count:
+        console.print(items)
+    if shown.closed:
+        console.print(escape(plain(f"Closed by {shown.closed['person']}: {shown.closed['reason']}", 400)), highlight=False)
+        return
+    hands = wire(read_config())
+    for reason in hands.aftermath.against(incident, hands.ledger.lines(incident)):
+        console.print(f"Not to be closed yet: {escape(plain(reason, 400))}", highlight=False)
 
 
 @app.command()
@@ -98,6 +116,8 @@ def incidents() -> None:
             continue
         ends = ledger.lines(incident, Kind.REPORT)
         status = str(ends[-1].body["status"]) if ends else "open"
+        if ledger.find(incident, "closed") is not None:
+            status = f"closed, {status}"
         cells = (incident, f"{opened.at:%Y-%m-%d %H:%M}", str(opened.body["type"]), str(ledger.head(incident)[0]), status)
         table.add_row(*(escape(cell) for cell in cells))
     console.print(table)

@@ -114,6 +114,43 @@ def test_an_incident_that_was_reported_a_day_ago_is_not_joined_any_more(desk, le
     assert desk.sort(*known(desk, of(3)))[0].outcome is Outcome.OPENS
 
 
+def close(ledger, incident):
+    ledger.append(incident, Kind.CLOSED, "closed", {"person": "alice", "reason": "done"})
+
+
+def test_a_closed_incident_is_not_joined_and_the_new_one_refers_to_it(desk, ledger):
+    (first,) = desk.sort(*known(desk, of(1)))
+    assert desk.sort(*known(desk, of(2)))[0].outcome is Outcome.JOINS
+    close(ledger, first.incident)
+    later, again, other = desk.sort(*known(desk, of(3), of(4), of(5, "bob")))
+    assert (later.outcome, later.follows) == (Outcome.OPENS, first.incident)
+    assert later.incident != first.incident
+    assert first.incident in later.why
+    assert (again.outcome, again.incident, again.follows) == (Outcome.JOINS, later.incident, "")
+    assert (other.outcome, other.follows) == (Outcome.OPENS, "")
+    assert len(ledger.lines(first.incident, Kind.FINDING)) == 1
+
+
+def test_a_finding_seen_again_after_its_incident_was_closed_opens_one_new_one_and_no_more(desk, ledger):
+    def seen(version: int, at: timedelta) -> dict[str, Any]:
+        moment = (desk.now() + at).isoformat()
+        made = of(1, updatedAt=f"2026-03-{version:02}T00:00:00Z")
+        return made | {"service": made["service"] | {"eventLastSeen": moment}}
+
+    (first,) = desk.sort(*known(desk, seen(1, -timedelta(hours=2))))
+    close(ledger, first.incident)
+    (old,) = desk.sort(*known(desk, seen(2, -timedelta(hours=1))))
+    assert (old.outcome, old.incident) == (Outcome.VERSION, first.incident), "what it tells is from before the end"
+    (new,) = desk.sort(*known(desk, seen(3, timedelta(hours=1))))
+    assert (new.outcome, new.follows) == (Outcome.OPENS, first.incident)
+    desk.sorter = desk.new_sorter()
+    (newer,) = desk.sort(*known(desk, seen(4, timedelta(hours=2))))
+    assert (newer.outcome, newer.incident) == (Outcome.VERSION, new.incident)
+    close(ledger, new.incident)
+    (third,) = desk.sort(*known(desk, seen(5, timedelta(hours=3))))
+    assert (third.outcome, third.follows) == (Outcome.OPENS, new.incident)
+
+
 def test_versions_are_kept_and_an_older_one_drives_nothing(desk, ledger):
     newer = of(1, updatedAt="2026-03-02T00:00:00Z", severity=8)
     (first,) = desk.sort(*known(desk, newer))
