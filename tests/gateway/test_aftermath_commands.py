@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from itertools import cycle
 from urllib.parse import parse_qs, urlsplit
 
 import pyotp
@@ -13,11 +12,11 @@ from told_incident import INCIDENT, answered, told
 
 from incident.backlog import STORIES
 from incident.case_file import CaseFile
-from incident.ledger import Kind
+from incident.ledger import ROSTER_CHAIN, Kind
 from incident.recommendations import recommendations
 from tasks.hands import utc_now
 from tasks.ledger import Ledger
-from tasks.roster import Roster
+from tasks.roster import STEP_SECONDS, Roster
 
 SUSPECT = "arn:aws:iam::111122223333:user/deploybot"
 
@@ -37,11 +36,12 @@ def desk(run, tmp_path, monkeypatch):
         ledger.append_all([(INCIDENT, line.kind, line.key, line.body) for line in lines])
 
     secrets = {name: parse_qs(urlsplit(roster.enrol(name)).query)["secret"][0] for name in ("alice", "bob", "mallory")}
-    # A code is burnt by its use: those of the half minutes before and after count too.
-    steps = {name: cycle((0, -30, 30)) for name in secrets}
 
     def say(*words: str, person: str = "alice", code: str = ""):
-        fresh = pyotp.TOTP(secrets[person]).at(int(time.time()) + next(steps[person]))
+        # A code is burnt by its use: those of the half minutes before and after count too.
+        now = int(time.time()) // STEP_SECONDS
+        step = next(step for step in (now, now - 1, now + 1) if not ledger.find(ROSTER_CHAIN, f"code:{person}:{step}"))
+        fresh = pyotp.TOTP(secrets[person]).generate_otp(step)
         return run(*words, "--as", person, "--code", code or fresh)
 
     return ledger, fill, say, run
