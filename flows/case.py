@@ -12,7 +12,7 @@ from incident.actor import Actor
 from incident.amendments import Amendments, read_amendment
 from incident.arrivals import parse_arrival
 from incident.family import Scope
-from incident.finding import Finding, FindingError, parse_finding
+from incident.finding import NOTE, Finding, FindingError, parse_finding
 from incident.ledger import INTAKE, Kind, Line
 from incident.named import delivered_finding
 from incident.plan import Plan
@@ -33,10 +33,20 @@ class Case:
 
     @property
     def finding(self) -> Finding:
+        """What the response is about: the finding that opened the incident, or where a note did, the first seed that followed."""
+        if seeds := self.seeds():
+            return seeds[0]
         opened = self.hands.ledger.find(self.incident, "opened")
         by_hand = opened is not None and "by" in opened.body
         kept = self.hands.evidence.load_json(self.incident, "finding.json")
         return parse_finding(kept, by_hand=True) if by_hand else parse_arrival(kept)
+
+    def seeds(self) -> list[Finding]:
+        """What responders named for an incident that only a note opened; nothing is done before there is one."""
+        opened = self.hands.ledger.find(self.incident, "opened")
+        if opened is None or opened.body["type"] != NOTE:
+            return []
+        return [finding for finding in self._delivered(self._news()) if finding.named is not None]
 
     def looks(self) -> list[str]:
         """Why each look at the records was begun, in their order."""
@@ -68,8 +78,10 @@ class Case:
     def joined(self, look: int) -> list[Finding]:
         """The findings that had joined with news when a look began, as they were delivered: each is read back before it counts."""
         line = self.hands.ledger.find(self.incident, f"look:{look}")
-        known = int(line.body.get("findings", 0)) if line else 0
-        deliveries = [self.hands.ledger.find(INTAKE, str(news.body["delivery"])) for news in self._news()[:known]]
+        return self._delivered(self._news()[: int(line.body.get("findings", 0)) if line else 0])
+
+    def _delivered(self, joined: list[Line]) -> list[Finding]:
+        deliveries = [self.hands.ledger.find(INTAKE, str(line.body["delivery"])) for line in joined]
         found: list[Finding] = []
         for delivery in filter(None, deliveries):
             try:

@@ -14,9 +14,10 @@ from prefect import flow
 
 from flows.case import Case, once
 from incident import messages
-from incident.finding import Finding, FindingError, Origin, parse_finding
+from incident.finding import NOTE, Finding, FindingError, Origin, parse_finding
 from incident.ledger import INTAKE, Kind
 from incident.named import delivered_finding
+from incident.notes import offered
 from incident.policy import matches
 from incident.record import Record
 from incident.trail_event import harmless
@@ -55,7 +56,7 @@ async def detect(incident: str, look: int = 1) -> str:
     verdict = triage(finding)
     respond = not problem and verdict.starts_response
     follows = case.hands.ledger.find(INTAKE, f"sorted:{delivered.key}")
-    body = {
+    body: dict[str, Any] = {
         "finding": finding.id,
         "type": finding.type,
         "severity": finding.severity,
@@ -69,11 +70,15 @@ async def detect(incident: str, look: int = 1) -> str:
         "received": delivered.at.isoformat() if delivered.at else "",
         "follows": str(follows.body.get("follows", "")) if follows else "",
     }
+    if finding.type == NOTE and finding.named is not None:
+        body |= {"note": finding.named.reason, "offered": [list(one) for one in offered(finding.named.reason)]}
     case.hands.ledger.append(incident, Kind.OPENED, "opened", body | ({"by": dict(delivered.by)} if delivered.by else {}))
     text, blocks = messages.opened(incident, finding.type, finding.title, finding.severity_word, finding.account, finding.region)
     await post(incident, "opened", text, blocks)
     if delivered.by:
         await post(incident, "opened-by", *messages.progress(f"{delivered.by['person']} opened it by hand"))
+    if "note" in body:
+        await post(incident, "note", *messages.note(incident, body["note"], body["offered"]))
     if not respond:
         await post(incident, "not-responding", *messages.progress(f"Nothing is changed in AWS: {problem or verdict.reason}"))
     elif verdict.pages:
@@ -105,7 +110,7 @@ def _believed(case: Case, delivered: _Delivered) -> tuple[Finding, str]:
         return finding, delivered.problem
     if delivered.by:
         accounts = case.hands.config.aws.accounts
-        if accounts and finding.account not in accounts:
+        if accounts and finding.account not in accounts and (finding.account or finding.type != NOTE):
             return finding, f"account {finding.account} is not among the accounts that the configuration covers"
         case.hands.evidence.keep_first_json(case.incident, "finding.json", delivered.raw, "what a responder named by hand")
         return finding, ""

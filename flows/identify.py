@@ -68,8 +68,10 @@ async def _closed(case: Case, look: int, inquiry: Inquiry) -> Actor:
 
 def _joined(case: Case, look: int) -> list[Finding]:
     """The findings that joined, as AWS tells them. What AWS does not know, or not any more, counts for nothing, and is noted."""
-    believed: list[Finding] = []
-    for answer in Reader(case.hands.aws).many(case.joined(look)):
+    joined = case.joined(look)
+    # What a responder named stands for itself, as it does where it opens an incident.
+    believed = [finding for finding in joined if finding.named is not None]
+    for answer in Reader(case.hands.aws).many([finding for finding in joined if finding.named is None]):
         name = f"{answer.finding.origin}:{answer.finding.id}"
         if answer.problem:
             case.note(f"not-believed:{look}:{name}"[:500], {"finding": answer.finding.id[:400], "why": answer.problem})

@@ -58,6 +58,7 @@ _MOVED, _RAN_OUT = "what an approved plan would change has moved", "an approval 
 PLANNED_AGAIN = 3
 """How often a plan is made again because its approval was void or ran out, before a person must look."""
 _JOINED = "another finding joined"
+_BEFORE_ANY_LOOK = 0
 LOOKS_FOR_FINDINGS = 5
 """How often findings that join may make an incident look again; whoever can cause findings must not keep it looking for ever."""
 
@@ -67,8 +68,8 @@ async def respond(incident: str) -> str:
     """Answer one incident, from the finding to the report."""
     case = Case(incident)
     case.hands.ledger.append(incident, Kind.RUN, f"run:{flow_run.id}", {"flow_run": str(flow_run.id)})
-    if await detect(incident) != RESPOND:
-        return await write_report(incident)
+    if await detect(incident) != RESPOND and not case.seeds():
+        return await write_report(incident, _BEFORE_ANY_LOOK)
     look = 1
     case.begin_look(look, _FIRST)
     while await _another(case, look, await _one_look(case, look)) or await _undone_at_the_end(case, look):

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from incident.actor import Actor
-from incident.finding import Finding, FindingError, Origin, incident_id
+from incident.finding import Finding, FindingError, Origin, incident_id, parse_finding
 from incident.joining import Outcome, Sorted, handles, handles_of
 from incident.ledger import INTAKE, Kind, Line
 from incident.named import delivered_finding
@@ -35,8 +35,13 @@ STAYS_OPEN = timedelta(hours=24)
 ONLY_TOLD = 5
 """How many findings on which nothing may be done get an incident of their own in an hour and account; others join the last one."""
 
+_NOTES = "notes"
+MOST_RECORDS = 2000
+"""How many records that CloudTrail does not show yet are held in memory; the others wait in the ledger for their turn."""
+
 _HOUR = timedelta(hours=1)
 _LOOKUPS_AT_ONCE = 20
+_LONGEST_EVENT_ID = 128
 _ACTORS_READ = 200
 _log = logging.getLogger("countermand.gateway")
 
@@ -48,6 +53,12 @@ class Waiting:
     line: Line
     finding: Finding
     by_hand: bool
+    problem: str = ""
+    """Why it cannot be read; people are told of it all the same."""
+
+    @property
+    def is_read_back(self) -> bool:
+        return not self.by_hand and not self.problem
 
 
 class Sorter:
@@ -73,6 +84,8 @@ class Sorter:
         self._ledger, self._reader, self._policy, self._suppressions = ledger, reader, policy, suppressions
         self._clock, self._own, self._lag, self._requests = clock, own, lag, requests
         self._read_to = self._sorted_to = 0
+        self._records = 0
+        self._left_after: int | None = None
         self._waiting: dict[str, Waiting] = {}
         self._opened: dict[str, tuple[Sorted, datetime]] = {}
         # What one round of sorting has read of the incidents; the next reads it anew.
@@ -83,19 +96,25 @@ class Sorter:
     def sort(self) -> list[Sorted]:
         """Sort what has arrived and answer it. What AWS does not tell yet stays for the next time.
 
+        One gateway sorts at a time: two that each knew half of an actor's findings would open two incidents.
+
         Raises:
             LedgerUnavailable: the ledger cannot be read or written.
         """
+        with self._ledger.holding("sorting"):
+            return self._sort()
+
+    def _sort(self) -> list[Sorted]:
         self._catch_up()
         self._reports.clear()
         self._closed.clear()
         self._actors.clear()
         chosen = self._next()
-        read = self._reader.many([one.finding for one in chosen if not one.by_hand])
+        read = self._reader.many([one.finding for one in chosen if one.is_read_back])
         answers = iter(read)
         opened, waiting = dict(self._opened), dict(self._waiting)
         try:
-            return self._written(self._all_decided((one, None if one.by_hand else next(answers)) for one in chosen))
+            return self._written(self._all_decided((one, next(answers) if one.is_read_back else None) for one in chosen))
         except Taken:
             # Another gateway was first with one of them. Its word holds, and what was decided after it may no longer be right.
             self._opened, self._waiting = opened, waiting
@@ -113,7 +132,7 @@ class Sorter:
                 continue
             entries: list[Entry] = [(INTAKE, Kind.SORTED, f"sorted:{one.line.key}", verdict.to_json())]
             if verdict.outcome in (Outcome.JOINS, Outcome.VERSION):
-                entries.append(self._for_incident(verdict))
+                entries.append(self._for_incident(verdict, one.by_hand))
             self._remember(verdict, self._clock())
             decided.append((verdict, entries))
         return decided
@@ -131,17 +150,57 @@ class Sorter:
 
     def _catch_up(self) -> None:
         """What was delivered and what was sorted since the last time, also by another gateway."""
-        for line in self._ledger.lines(INTAKE, Kind.DELIVERY, after=self._read_to):
-            self._read_to = line.position
-            try:
-                finding = delivered_finding(line.body)
-            except FindingError:
-                _log.error("delivery %s cannot be read; see `countermand ledger verify %s`", line.position, INTAKE)
-                continue
-            self._waiting[line.key] = Waiting(line, finding, "by" in line.body)
+        self._records = sum(one.finding.origin is Origin.CLOUDTRAIL for one in self._waiting.values())
+        self._read_to = self._take_up(self._read_to)
         for line in self._ledger.lines(INTAKE, Kind.SORTED, after=self._sorted_to):
             self._sorted_to = line.position
             self._remember(Sorted.from_json(line.body), line.at)
+
+        self._take_up_what_was_left()
+
+    def _take_up(self, after: int) -> int:
+        """Take up the deliveries behind a position, a page at a time; the position that was read to."""
+        while page := self._ledger.lines(INTAKE, Kind.DELIVERY, after=after, most=AT_ONCE):
+            for line in page:
+                self._take(line)
+                after = line.position
+        return after
+
+    def _take(self, line: Line) -> None:
+        try:
+            finding = delivered_finding(line.body)
+        except FindingError as error:
+            _log.error("delivery %s cannot be read; see `countermand ledger verify %s`", line.position, INTAKE)
+            unreadable = parse_finding({"id": line.key, "type": "unreadable"})
+            self._waiting[line.key] = Waiting(_light(line), unreadable, False, f"its delivery cannot be read: {error}")
+            return
+        if finding.origin is Origin.CLOUDTRAIL:
+            if self._records >= MOST_RECORDS:
+                self._leave(line)
+                return
+            self._records += 1
+        self._waiting[line.key] = Waiting(_light(line), _lightly(finding), "by" in line.body)
+
+    def _leave(self, line: Line) -> None:
+        if self._left_after is None:
+            _log.warning("%s records wait for CloudTrail; what comes meanwhile waits in the ledger", MOST_RECORDS)
+            self._left_after = line.position - 1
+
+    def _take_up_what_was_left(self) -> None:
+        """Where half of the places are free again, take up what was left in the ledger."""
+        if self._left_after is None or self._records > MOST_RECORDS // 2:
+            return
+        after, self._left_after = self._left_after, None
+        while page := self._ledger.lines(INTAKE, Kind.DELIVERY, after=after, most=AT_ONCE):
+            for line in page:
+                after = line.position
+                # What lies behind was not read a first time yet.
+                if after > self._read_to:
+                    return
+                if line.key not in self._waiting and self._ledger.find(INTAKE, f"sorted:{line.key}") is None:
+                    self._take(line)
+                if self._left_after is not None:
+                    return
 
     def _remember(self, sorted_: Sorted, at: datetime) -> None:
         self._waiting.pop(sorted_.delivery, None)
@@ -150,7 +209,7 @@ class Sorter:
         elif sorted_.outcome in (Outcome.JOINS, Outcome.VERSION):
             held = self._opened.get(sorted_.incident)
             if held is not None:
-                self._opened[sorted_.incident] = (replace(held[0], handles=held[0].handles | sorted_.handles), held[1])
+                self._opened[sorted_.incident] = (_joined_by(held[0], sorted_), held[1])
 
     def _next(self) -> list[Waiting]:
         """The severest first. CloudTrail answers two questions a second, so its records come a few at a time."""
@@ -166,8 +225,11 @@ class Sorter:
         """The verdict on one delivery; none where AWS may still tell more."""
         finding, age = answer.finding, self._clock() - one.line.at
         if one.by_hand:
-            return self._opening(one, finding, triage(finding).reason, True)
-        if answer.unknown and finding.origin is Origin.CLOUDTRAIL and age < self._lag:
+            return self._by_hand(one, finding)
+        if one.problem:
+            return self._told(one, finding, one.problem, known=False)
+        is_record = finding.origin is Origin.CLOUDTRAIL and len(finding.id) <= _LONGEST_EVENT_ID
+        if answer.unknown and is_record and age < self._lag:
             return None
         if answer.problem and not answer.raw and not answer.unknown:
             return None if age < RETRY_TIME else self._opening(one, finding, answer.problem, None)
@@ -189,6 +251,15 @@ class Sorter:
             again = f"{one.line.body['incident'][:10]}{_version(finding)}"
             return self._verdict(one, finding, Outcome.OPENS, "its first version started no response", again, True)
         return self._joined(one, finding, verdict.starts_response, verdict.reason)
+
+    def _by_hand(self, one: Waiting, finding: Finding) -> Sorted:
+        """A responder's word joins what they said that it joins, or opens an incident; a note's waits for a seed."""
+        verdict, joins = triage(finding), str(one.line.body.get("joins", ""))
+        if joins:
+            return self._verdict(one, finding, Outcome.JOINS, verdict.reason, joins, verdict.starts_response)
+        opening = self._opening(one, finding, verdict.reason, verdict.starts_response)
+        # It is none of those of which only the first few are told.
+        return opening if verdict.starts_response else replace(opening, account=_NOTES)
 
     def _left_alone(self, finding: Finding, answer: ReadBack) -> tuple[Outcome, str] | None:
         if finding.archived:
@@ -277,11 +348,11 @@ class Sorter:
             updated_at=one.finding.updated_at,
         )
 
-    def _for_incident(self, sorted_: Sorted) -> Entry:
+    def _for_incident(self, sorted_: Sorted, by_hand: bool) -> Entry:
         """The incident's own line for what joined it."""
         known = self._opened.get(sorted_.incident)
         news = sorted_.outcome is Outcome.JOINS and bool(sorted_.responds)
-        news = news and known is not None and not sorted_.handles <= self._handles(known[0])
+        news = news and (by_hand or (known is not None and not sorted_.handles <= self._handles(known[0])))
         body = {**sorted_.to_json(), "news": news}
         return (sorted_.incident, Kind.FINDING, f"finding:{sorted_.delivery}"[:500], body)
 
@@ -309,6 +380,27 @@ class Sorter:
             self._reports[incident] = reports[-1].at if reports else None
         reported = self._reports[incident]
         return reported is None or self._clock() - reported < STAYS_OPEN
+
+
+def _light(line: Line) -> Line:
+    """A delivery without what was delivered: it may wait long, beside many others."""
+    body: object = line.body
+    kept = body if isinstance(body, Mapping) else {}
+    return replace(line, body={"incident": kept.get("incident", ""), "joins": kept.get("joins", "")})
+
+
+def _lightly(finding: Finding) -> Finding:
+    """What is needed to read a finding back; a responder's word is not read back, and stays whole."""
+    return finding if finding.named else replace(finding, title=finding.title[:300], description="", remote_ips=(), pointed=None)
+
+
+def _joined_by(opened: Sorted, joining: Sorted) -> Sorted:
+    """An incident with what joined it. A note that got a seed is a response like any other."""
+    seeded = opened.responds is False and bool(joining.responds) and joining.outcome is Outcome.JOINS
+    handles_ = opened.handles | joining.handles
+    if seeded:
+        return replace(opened, handles=handles_, responds=True, account=joining.account)
+    return replace(opened, handles=handles_)
 
 
 def _older(delivered: Finding, current: Finding, opened: Sorted) -> bool:

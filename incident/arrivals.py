@@ -48,7 +48,7 @@ def parse_arrival(raw: object) -> Finding:
         FindingError: it is none.
     """
     body = mapping(_inside(raw))
-    if body.get("eventSource") and body.get("eventName"):
+    if "eventSource" in body and "eventName" in body:
         return parse_event(body)
     if body.get("ProductArn") and is_asff(lowered(body)):
         return parse_asff(body)

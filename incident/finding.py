@@ -21,6 +21,9 @@ from incident.values import FindingError, from_json, lowered, mapping, mappings,
 MANUAL = "Countermand:Manual/Named"
 """The type of a finding that a responder made by hand."""
 
+NOTE = "Countermand:Manual/Note"
+"""The type of a responder's note, which names nothing that may be acted on."""
+
 _MOST_ENVELOPES = 4
 _ADDRESS_FIELDS = ("ipAddressV4", "ipAddressV6")
 _NO_MOMENT = datetime.fromtimestamp(0, UTC)
@@ -248,8 +251,10 @@ def _instance(details: Mapping[str, Any]) -> Instance | None:
 def _named(body: Mapping[str, Any]) -> Named:
     """What a responder named, from a finding that `incident.named.named_finding` made."""
     said = mapping(body.get("countermand"))
-    if body.get("type") != MANUAL or not text(said.get("person")):
+    if body.get("type") not in (MANUAL, NOTE) or not text(said.get("person")):
         raise FindingError("this finding was not made by `countermand open`; it does not say which responder made it")
+    if body.get("type") == NOTE:
+        return Named(person=text(said.get("person")), reason=text(said.get("reason")))
     return Named(
         resources=_texts(said, "resources"),
         records=_texts(said, "records"),

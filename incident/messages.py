@@ -198,3 +198,12 @@ def _steps_table(steps: Iterable[Step]) -> str:
 
 def _bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {markdown(line, 500)}" for line in lines)
+
+
+def note(incident: str, words: str, offers: Iterable[Iterable[str]]) -> tuple[str, Blocks]:
+    """A note that opened an incident, and what in it a responder may name; nothing of it is acted on by itself."""
+    lines = [f"*The note says:* {slack(words, 1500)}"]
+    named = " ".join(f"`{option} {slack(value, 200)}`" for option, value in list(offers)[:_SHOWN_STEPS])
+    lines.append(f"*It names, unchecked:* {named}" if named else "It names nothing that could be looked for.")
+    lines.append(f"Nothing is done until a responder says what is the actor's: `countermand open --joins {incident} …`")
+    return f"A note opened {incident}", [section("\n".join(lines))]

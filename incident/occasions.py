@@ -11,6 +11,7 @@ from incident.approvals import Answer, Asked, Decision
 from incident.coverage import gaps
 from incident.escalation import ClimbPhase
 from incident.ledger import Kind, Line
+from incident.notes import seeded
 
 _UNFINISHED = frozenset({"moved", "refused", "failed", "not confirmed", "blocked"})
 """Results of steps that leave something undone; see `tasks.executor.Result`."""
@@ -86,7 +87,7 @@ def _of_test(lines: Sequence[Line]) -> Facts | None:
 def _occasions(lines: Sequence[Line], opened: Line, now: datetime, *, ended: bool) -> list[Occasion]:
     """Oldest first. What a report does not settle stays until somebody has taken the incident."""
     settled = ended and any(line.kind in (Kind.ACK, Kind.DECISION, Kind.AMENDMENT) for line in lines)
-    responds, reason = bool(opened.body.get("responds")), str(opened.body.get("reason", ""))
+    responds, reason = bool(opened.body.get("responds")) or seeded(lines), str(opened.body.get("reason", ""))
     found = [
         Occasion("opened", "opened", opened.at, "an incident was opened", over=ended)
         if responds

@@ -10,6 +10,7 @@ from typing import Any
 from incident.approvals import Answer, Asked, Decision, Standing, objection, standing
 from incident.coverage import coverage, gaps
 from incident.ledger import Kind, Line
+from incident.notes import seeded
 from incident.occasions import TEST_KEY
 from incident.policy import Policy
 
@@ -90,7 +91,7 @@ def status(incident: str, lines: Iterable[Line], policy: Policy, now: datetime) 
         opened_at=opened.at if opened else None,
         phase=_phase(lines),
         ended=_ended(lines),
-        why_not="" if told.get("responds", True) else str(told.get("reason", "")),
+        why_not="" if told.get("responds", True) or seeded(lines) else str(told.get("reason", "")),
         regions=sum(row["status"] != "not enabled" for row in coverage(lines)),
         unread=tuple(gaps(lines)),
         waiting=waiting,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from incident.finding import Finding, Origin
+from incident.finding import NOTE, Finding, Origin
 from incident.finding_types import PLAYBOOK, ROOT, group_of, subject_of
 
 RESPONSE_PHASES = ("detect", "identify", "scope", "evidence", "contain", "eradicate", "recover", "prove", "report")
@@ -84,6 +84,8 @@ def triage(finding: Finding) -> Triage:
 
 
 def _verdict(finding: Finding) -> tuple[bool, str]:
+    if finding.type == NOTE and finding.named is not None:
+        return False, "it is a note: whoever reads it names what is the actor's with `countermand open --joins`"
     if finding.named is not None:
         return True, f"a responder opened it: {finding.named.reason}"
     if finding.sample:

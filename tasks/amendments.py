@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from incident.amendments import Amendment, Strike, Unclear, amendment
+from incident.finding import NOTE
 from incident.ledger import Kind
 from incident.plan import Plan, Unplanned
 from incident.policy import Policy
@@ -32,7 +33,9 @@ class Amending:
         opened = self._ledger.find(incident, "opened")
         if opened is None:
             return f"the ledger knows no incident {incident}; `countermand incidents` lists them"
-        if not opened.body["responds"]:
+        if opened.body["type"] == NOTE and not self._ledger.lines(incident, Kind.FINDING):
+            return f"{incident} was opened by a note; name what is the actor's with `countermand open --joins {incident}`"
+        if not opened.body["responds"] and opened.body["type"] != NOTE:
             return f"{incident} was only reported, so there is no plan to amend: {opened.body['reason']}"
         said = {"person": person, "method": "one-time-code", "surface": surface, "reason": reason[:1000], "at": self._clock()}
         left = self.left(incident)

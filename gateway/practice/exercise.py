@@ -217,7 +217,8 @@ class Exercise:
                 elif line.kind == Kind.OUTCOME and line.body["phase"] in ("eradicate", "recover"):
                     restore = moment
             shown = len(lines)
-            if any(line.kind == Kind.REPORT for line in lines):
+            # Report 0 is of what nobody has named a seed for yet.
+            if any(line.kind == Kind.REPORT and line.key != "report:0" for line in lines):
                 return Times(round(time.monotonic() - accepted, 2), contain, restore)
             time.sleep(0.2)
         raise StackFailed(f"the response did not end within {limit:.0f} s; see {parts.stack.log('worker')}")

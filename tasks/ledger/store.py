@@ -106,9 +106,9 @@ class Ledger:
         with self._reading() as connection:
             return next(iter(_found(connection, incident, [key])), None)
 
-    def lines(self, incident: str, kind: str | None = None, after: int = 0) -> list[Line]:
-        """An incident's lines in their order, all or of one kind, those behind position `after`."""
-        query = select(lines).where(lines.c.incident == incident, lines.c.position > after).order_by(lines.c.position)
+    def lines(self, incident: str, kind: str | None = None, after: int = 0, most: int | None = None) -> list[Line]:
+        """An incident's lines in their order, all or of one kind, those behind position `after`, and no more than `most`."""
+        query = select(lines).where(lines.c.incident == incident, lines.c.position > after).order_by(lines.c.position).limit(most)
         if kind is not None:
             query = query.where(lines.c.kind == str(kind))
         with self._reading() as connection:

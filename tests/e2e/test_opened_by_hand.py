@@ -19,8 +19,9 @@ from incident.actor import Actor
 from incident.approvals import Asked
 from incident.finding import Named, incident_id, parse_finding
 from incident.ledger import Kind
-from incident.named import named_finding
+from incident.notes import note_finding
 from tasks.hands import Hands
+from tasks.opening import NotOpened
 
 SCENARIO = Path(scenarios.__file__).parent / "scenarios" / "open-ssh-to-world.yaml"
 REGION = "us-east-1"
@@ -53,7 +54,7 @@ class RulingResponders(ScriptedResponders):
 
 
 class OpenedByHand(Exercise):
-    """The finding is not GuardDuty's: a responder names the group."""
+    """The finding is not GuardDuty's: a note comes in, and when people have read it a responder names the group."""
 
     def _delivery(self, parts: Parts) -> tuple[str, Callable[[ScriptedResponders], None]]:
         account = self.scenario.account_ids[0]
@@ -62,12 +63,28 @@ class OpenedByHand(Exercise):
         named = Named(resources=(group,), person="alice", reason="a scan found it open")
         words = {"account": account, "region": REGION, "severity": 8.0, "title": "A group that is open to the world"}
         since = datetime.now(UTC) - timedelta(minutes=30)
-        content = named_finding(named, account, REGION, since, 8.0, words["title"], datetime.now(UTC))
+        note = f"Your {group} lets everybody in. A friend"
+        incident = incident_id(parse_finding(note_finding(note, "alice", "", "", since), by_hand=True))
+        opening, ledger = parts.hands.opening, parts.hands.ledger
 
         def open_it(people: RulingResponders) -> None:
-            assert until(lambda: parts.hands.opening.open(named, since=since, code=people.code(), **words).incident)
+            assert opening.note(note, person="alice", account="", region="", code=people.code()).incident == incident
+            assert until(lambda: ledger.find(incident, "report:0"))
+            assert (("--resource", group),) == tuple(map(tuple, ledger.find(incident, "opened").body["offered"]))
+            assert until(lambda: taken(lambda: opening.open(named, since=since, code=people.code(), joins=incident, **words)))
 
-        return incident_id(parse_finding(content, by_hand=True)), open_it
+        return incident, open_it
+
+
+def taken(said: Callable[[], object]) -> bool:
+    """Whether it was taken; a code counts once, so the next thing said waits for the next one."""
+    try:
+        said()
+    except NotOpened as refused:
+        if "used already" not in str(refused):
+            raise
+        return False
+    return True
 
 
 def until(holds: Callable[[], object]) -> bool:

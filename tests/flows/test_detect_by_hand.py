@@ -16,9 +16,11 @@ from flows.case import Case
 from flows.detect import NOTIFY, RESPOND, detect
 from gateway.intake import ingest
 from incident.actor import Actor, Credential, Link
-from incident.finding import MANUAL, Named, incident_id, parse_finding
+from incident.finding import MANUAL, NOTE, Named, incident_id, parse_finding
 from incident.ledger import INTAKE, Kind
 from incident.named import named_finding
+from incident.notes import note_finding
+from incident.occasions import facts
 from incident.policy import Policy
 from incident.report import report
 from tasks.evidence import EvidenceStore
@@ -99,6 +101,27 @@ def test_the_responders_word_stands_for_it_and_is_kept(desk, ledger):
     assert "alice opened it by hand" in desk.posted["opened-by"]
     assert desk.run() == RESPOND
     assert "a group nobody knows" in text(report(ledger.lines(INCIDENT)))
+
+
+def test_a_note_is_told_with_what_it_names_and_waits_for_a_seed(desk, ledger):
+    content = note_finding("the key AKIAIOSFODNN7EXAMPLE <!channel> from 198.51.100.7", "alice", "", "", NOW)
+    note = incident_id(parse_finding(content, by_hand=True))
+    ledger.append(INTAKE, Kind.DELIVERY, "note", {"incident": note, "finding": content, "by": BY})
+    assert desk.run(note) == NOTIFY
+    assert opened(ledger, note)["offered"] == [["--access-key", "AKIAIOSFODNN7EXAMPLE"], ["--address", "198.51.100.7"]]
+    assert "Nothing is changed in AWS" in desk.posted["not-responding"]
+    assert note in desk.posted["note"]
+    case = Case(note)
+    assert case.seeds() == []
+    assert (case.finding.type, case.finding.remote_ips) == (NOTE, ())
+    ledger.append(INTAKE, Kind.DELIVERY, "seed", {"incident": note, "finding": MADE, "by": BY, "joins": note})
+    ledger.append(note, Kind.FINDING, "finding:seed", {"delivery": "seed", "news": True, "responds": True})
+    assert case.finding.named == NAMED
+    assert [occasion.over for occasion in facts(ledger.lines(note), NOW).occasions] == [False]
+    assert facts(ledger.lines(note), NOW).occasions[0].id == "opened"
+    forged = ingest(json.dumps(MADE | {"countermand": MADE["countermand"]}).encode(), {"door": "webhook"}, ledger)
+    ledger.append(INCIDENT, Kind.FINDING, "finding:forged", {"delivery": forged.line.key, "news": True, "responds": True})
+    assert len(case.seeds()) == 1
 
 
 def test_the_account_must_be_one_that_is_covered(desk, ledger):

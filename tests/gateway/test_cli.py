@@ -10,7 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import pytest
 
+from incident.finding import NOTE
 from incident.ledger import INTAKE, Kind
+from incident.named import delivered_finding
 from tasks.hands import utc_now
 from tasks.ledger import Ledger
 
@@ -192,6 +194,31 @@ def test_open_prints_the_incident_and_says_where_it_stands(run, tmp_path, code):
         assert exit_code == 2
         assert one_line(err)
         assert "has not begun" in err
+
+
+def test_a_note_alone_opens_an_incident_and_a_seed_joins_it(run, tmp_path, code):
+    exit_code, out, err = run("open", "--as", "alice", "--note", "your key AKIAIOSFODNN7EXAMPLE is on a forum", "--code", code())
+    incident, ledger = out.strip(), home_ledger(tmp_path)
+    assert (exit_code, incident[:4]) == (0, "inc-")
+    (line,) = ledger.lines(INTAKE, Kind.DELIVERY)
+    assert line.body["finding"]["type"] == NOTE
+    assert delivered_finding(line.body).access_key is None, "what a note names is not believed"
+    seed = ("open", *OPEN, "--access-key", "AKIAIOSFODNN7EXAMPLE", "--reason", "it is ours", "--joins", incident)
+    assert "has begun" in run(*seed, "--code", "123456")[2]
+    ledger.append(incident, Kind.OPENED, "opened", {"type": NOTE, "responds": False, "reason": "a note"})
+    exit_code, out, err = run("amend", incident, "look-again", "--as", "alice", "--reason", "x", "--code", "123456")
+    assert exit_code == 2
+    assert f"--joins {incident}" in err
+
+
+@pytest.mark.parametrize(
+    "words", [("--user", "mallory"), ("--joins", "inc-0123456789ab"), ("--reason", "x"), ("--note", ""), ("--note", "x" * 4001)]
+)
+def test_a_note_with_anything_else_ends_in_one_line(run, tmp_path, code, words):
+    exit_code, out, err = run("open", "--as", "alice", "--note", "look", "--code", code(), *words)
+    assert (exit_code, out) == (2, "")
+    assert one_line(err), err
+    assert home_ledger(tmp_path).lines(INTAKE, Kind.DELIVERY) == []
 
 
 def test_an_incident_that_was_opened_by_hand_is_listed_shown_and_reported(run, tmp_path, code):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -12,15 +14,17 @@ from arriving import EVENT_ID, HUB_ID, asff, asff_of_guardduty, called, imported
 from findings import INSTANCE_TYPE, KEY_RESOURCE, as_api, envelope, finding
 from sorting import ACCOUNTS, Desk
 
+from gateway import sorter as sorter_module
 from gateway.sorter import ONLY_TOLD
 from incident.actor import Actor, Credential, Link
 from incident.change_requests import read_requests
-from incident.finding import incident_id, parse_finding
+from incident.finding import NOTE, Named, incident_id, parse_finding
 from incident.joining import Outcome
 from incident.ledger import INTAKE, Kind
 from incident.policy import ApprovedChange, Policy, Responder
 from tasks.change_requests import KeptRequests
 from tasks.ledger import store
+from tasks.opening import Opening
 from tasks.roster import Roster
 from tasks.suppressions import NotSuppressed, Suppressions
 
@@ -43,7 +47,7 @@ def people(ledger, tmp_path):
         said = {"accounts": (), "names": (), "below": 9.0, "person": "alice", "reason": "a scanner of ours", "code": code()}
         return suppressions.add(types=types, until=until, **(said | more))
 
-    return SimpleNamespace(suppressions=suppressions, add=add, code=code, now=now)
+    return SimpleNamespace(suppressions=suppressions, add=add, code=code, now=now, roster=roster, policy=policy)
 
 
 @pytest.fixture
@@ -177,6 +181,42 @@ def test_a_finding_whose_first_version_started_nothing_can_still_start_a_respons
     assert second.incident != first.incident
 
 
+def test_a_note_waits_for_a_seed_and_then_is_joined_like_any_other(desk, ledger, people):
+    opening = Opening(ledger, people.roster, people.policy, (), lambda: people.now[0])
+    note = opening.note("our key is on a forum", person="alice", account="", region="", code=people.code()).incident
+    (opens,) = desk.sorter.sort()
+    assert (opens.incident, opens.outcome, opens.responds) == (note, Outcome.OPENS, False)
+    (stranger,) = desk.sort(*known(desk, of(1, "mallory", "AKIAONE")))
+    assert stranger.outcome is Outcome.OPENS, "a note names nobody"
+    ledger.append(note, Kind.OPENED, "opened", {"type": NOTE, "responds": False})
+    named = Named(addresses=("198.51.100.9",), access_keys=("AKIATWOTWOTWOTWO",), person="alice", reason="she holds it")
+    place = {
+        "account": ACCOUNTS[0],
+        "region": "us-east-1",
+        "since": people.now[0] - timedelta(hours=1),
+        "severity": 8.0,
+        "title": "",
+    }
+    for _ in range(2):
+        assert opening.open(named, **place, code=people.code(), joins=note).incident == note
+    (joins,) = desk.sorter.sort()
+    assert (joins.incident, joins.outcome, joins.responds) == (note, Outcome.JOINS, True)
+    assert [line.body["news"] for line in ledger.lines(note, Kind.FINDING)] == [True]
+    for sorter in (desk.sorter, desk.new_sorter()):
+        desk.sorter = sorter
+    (late,) = desk.sort(*known(desk, of(2, "dora", "AKIATWOTWOTWOTWO")))
+    assert (late.incident, late.outcome) == (note, Outcome.JOINS)
+
+
+def test_notes_do_not_count_among_what_is_only_told(desk, ledger, people):
+    opening = Opening(ledger, people.roster, people.policy, (), lambda: people.now[0])
+    for number in range(ONLY_TOLD + 1):
+        opening.note(f"note {number}", person="alice", account="", region="", code=people.code())
+    assert {one.outcome for one in desk.sorter.sort()} == {Outcome.OPENS}
+    (forged,) = desk.sort(envelope(of(1)))
+    assert forged.outcome is Outcome.OPENS
+
+
 def test_what_no_service_knows_is_told_a_few_times_and_then_together(desk):
     sorted_ = desk.sort(*(envelope(of(number, user=f"u{number}", accountId=f"{number:012d}")) for number in range(30)))
     assert len([one for one in sorted_ if one.outcome is Outcome.OPENS]) == ONLY_TOLD
@@ -233,14 +273,89 @@ def test_death_between_the_verdict_and_the_incidents_line_loses_no_finding(desk,
     assert desk.new_sorter().sort() == []
 
 
+def test_two_gateways_that_each_know_half_of_an_actors_findings_open_one_incident(desk, ledger, monkeypatch):
+    one, other = desk.sorter, desk.new_sorter()
+    first, second = known(desk, of(1), of(2))
+    desk.deliver(first)
+    asked, go_on = threading.Event(), threading.Event()
+    read, other_read = one._reader.many, other._reader.many
+
+    def slowly(findings):
+        asked.set()
+        assert go_on.wait(10)
+        return read(findings)
+
+    def half(findings):
+        """GuardDuty does not answer the other gateway about the first one just now."""
+        answers = other_read(findings)
+        return [replace(found, raw={}, problem="throttled") if "1" in found.finding.id else found for found in answers]
+
+    monkeypatch.setattr(one._reader, "many", slowly)
+    monkeypatch.setattr(other._reader, "many", half)
+    threads = [threading.Thread(target=one.sort), threading.Thread(target=other.sort)]
+    threads[0].start()
+    assert asked.wait(10)
+    desk.deliver(second)
+    threads[1].start()
+    threads[1].join(0.3)
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    outcomes = [line.body["outcome"] for line in ledger.lines(INTAKE, Kind.SORTED)]
+    assert outcomes == ["opens", "joins"], "the second waited for the first one's word"
+
+
+def test_records_that_cloudtrail_does_not_show_are_held_in_bounds_and_none_is_lost(desk, ledger, monkeypatch, caplog):
+    monkeypatch.setattr(sorter_module, "MOST_RECORDS", 10)
+    monkeypatch.setattr(sorter_module, "AT_ONCE", 7)
+    ids = [f"0b7a3c1e-1111-4222-8333-{number:012d}" for number in range(45)]
+    assert desk.sort(*(called(record(one, userAgent="x" * 5000)) for one in ids)) == []
+    waiting = desk.sorter._waiting
+    assert len(waiting) == 10
+    assert "wait in the ledger" in caplog.text or "waits in the ledger" in caplog.text
+    assert all("finding" not in one.line.body for one in waiting.values()), "not what was delivered, but where it lies"
+    (opened,) = desk.sort(*known(desk, of(1)))
+    assert opened.outcome is Outcome.OPENS, "they hold up nothing else"
+    desk.aws.records = {one: record(one) for one in ids}
+    for _ in range(20):
+        desk.sorter.sort()
+        assert len(desk.sorter._waiting) <= 10
+    sorted_ = [line.body for line in ledger.lines(INTAKE, Kind.SORTED)]
+    assert len(sorted_) == 46
+    assert all(body["responds"] for body in sorted_)
+
+
+@pytest.mark.parametrize("body", [{"incident": "inc-0123456789ab", "finding": {"id": 1}}, {"incident": "inc-0123456789ab"}, {}])
+def test_a_delivery_that_cannot_be_read_any_more_is_told_and_not_left_lying(desk, ledger, body):
+    ledger.append(INTAKE, Kind.DELIVERY, "delivery:odd", body)
+    (told,) = desk.sorter.sort()
+    assert (told.outcome, told.responds) == (Outcome.OPENS, False)
+    assert "cannot be read" in told.why
+    assert desk.new_sorter().sort() == []
+
+
+@pytest.mark.parametrize("source", [[], 0, "ec2.amazonaws.com"])
+def test_what_was_taken_as_a_record_is_read_as_one_again(desk, source):
+    desk.deliver(called(record(eventSource=source)))
+    desk.ahead = timedelta(hours=1)
+    (told,) = desk.sorter.sort()
+    assert "CloudTrail does not know" in told.why
+
+
+def test_a_name_that_no_event_has_does_not_wait_for_cloudtrail(desk):
+    (told,) = desk.sort(called(record("x" * 129)))
+    assert told.responds is False
+
+
 def test_of_two_gateways_that_sort_at_once_the_first_ones_word_holds(desk, ledger, monkeypatch):
+    """Also where the lock is lost, as when PostgreSQL ends its session."""
     one, other = desk.sorter, desk.new_sorter()
     for content in known(desk, of(1), of(2), of(3)):
         desk.deliver(content)
     read = one._reader.many
 
     def slowly(findings):
-        assert len(other.sort()) == 3
+        assert len(other._sort()) == 3
         return read(findings)
 
     with monkeypatch.context() as patched:
