@@ -17,6 +17,7 @@ from incident.guards import existing_resources, refusals, tagged
 from incident.investigation import Investigation
 from incident.isolation import isolation, suspects
 from incident.ledger import Kind
+from incident.made import made_by_actor
 from incident.new_ids import reversal_with_new_ids, step_with_new_ids
 from incident.plan import Plan, Step, Unplanned
 from incident.planner import propose
@@ -99,8 +100,16 @@ async def plan_restoration(incident: str, look: int = 1) -> str:
         kept=found.kept,
         doubts=found.doubts,
         chosen=said.in_words,
+        made=made_by_actor(reversals, live, deleted_by_us(case, look)),
     )
     return await keep_guarded(case, RESTORE, look, plan)
+
+
+def deleted_by_us(case: Case, look: int) -> frozenset[SettingKey]:
+    """What steps of earlier looks deleted."""
+    plans = [plan for number in range(1, look) if (plan := case.plan(RESTORE, number)) is not None]
+    ended = [(step, case.hands.executor.outcomes(plan).get(step.id)) for plan in plans for step in plan.steps]
+    return frozenset(step.key for step, outcome in ended if step.leaves is None and outcome is not None and outcome.good)
 
 
 def kept_facts(case: Case) -> Kept:

@@ -162,8 +162,8 @@ def _fold_in(fold: Fold, record: Record) -> str:
 def _not_understood(record: Record, problem: str) -> Unplanned:
     known = recognize(record)
     advised = advised_call(record)
-    thing, by_hand = advice_for(record) if known is None else ("", "")
-    advice = known.advice if known else by_hand or "Read the record and decide by hand whether it must be taken back."
+    thing, by_hand = advice_for(record)
+    advice = by_hand or (known.advice if known else "Read the record and decide by hand whether it must be taken back.")
     what = known.what if known else thing
     of = f" of {name}" if (name := named(record)) else ""
     return Unplanned(

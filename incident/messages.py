@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from incident.approvals import Asked
-from incident.plan import TO_CHOOSE, Plan, Step, Unplanned
+from incident.made import summed_up
+from incident.plan import TO_CHOOSE, MadeState, Plan, Step, Unplanned
 from incident.words import counted
 
 _SECTION_LIMIT = 2900
@@ -124,6 +125,9 @@ def question(plan: Plan, asked: Asked, ui_url: str) -> tuple[str, Blocks]:
     if plan.unplanned:
         left = [f"• `{item.id}` {slack(item.what)}: {slack(item.why)}" for item in plan.unplanned[:6]]
         blocks.append(section(("*Not known, or left to people*\n" + "\n".join(left))[:_SECTION_LIMIT]))
+    if plan.made:
+        told = [f"*Made by the actor:* {slack(summed_up(plan.made))}", *(f"• {slack(line)}" for line in _not_to_go(plan, 6))]
+        blocks.append(section("\n".join(told)[:_SECTION_LIMIT]))
     if plan.doubts:
         doubts = [f"• {slack(doubt)}" for doubt in plan.doubts[:6]] + [f"… {len(plan.doubts) - 6} more"][: len(plan.doubts) > 6]
         blocks.append(section(("*Owner's or actor's?*\n" + "\n".join(doubts))[:_SECTION_LIMIT]))
@@ -167,6 +171,8 @@ def approval_form(plan: Plan, asked: Asked, problem: str = "", whole_plan: str =
         parts.append("**Who else is cut off**\n\n" + _bullets(plan.cut_off[:_SHOWN_STEPS]))
     if plan.unplanned:
         parts.append("**Not known, or left to people**\n\n" + "\n".join(_left(item) for item in plan.unplanned[:_SHOWN_STEPS]))
+    if plan.made:
+        parts.append(f"**Made by the actor:** {markdown(summed_up(plan.made))}\n\n{_bullets(_not_to_go(plan, _SHOWN_STEPS))}")
     if plan.doubts:
         parts.append(
             "**Owner's or actor's?** Amend with `strike RECORD` or `window TIME`\n\n" + _bullets(plan.doubts[:_SHOWN_STEPS])
@@ -176,6 +182,12 @@ def approval_form(plan: Plan, asked: Asked, problem: str = "", whole_plan: str =
     if plan.kept:
         parts.append("**Other people's work that stays**\n\n" + _bullets(plan.kept[:_SHOWN_STEPS]))
     return "\n\n".join(parts)
+
+
+def _not_to_go(plan: Plan, most: int) -> list[str]:
+    """What the actor made and no step deletes, as it is gone, others rely on it or it could not be read."""
+    told = [one.in_words for one in plan.made if one.state is not MadeState.EXISTS]
+    return told[:most] + [f"and {len(told) - most} more in the report"][: len(told) > most]
 
 
 def _left(item: Unplanned) -> str:

@@ -155,6 +155,29 @@ class Unplanned(_Frozen):
         return f"left-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
+class MadeState(StrEnum):
+    """What has become of something that the actor made."""
+
+    EXISTS = "exists"
+    RELIED_ON = "relied on by others"
+    GONE = "already gone"
+    UNREAD = "could not be read"
+
+
+class Made(_Frozen):
+    """A resource that the actor made, as it was when the plan was; `detail` says by whom it was deleted, or who relies on it."""
+
+    key: SettingKey
+    state: MadeState
+    detail: str = ""
+    records: tuple[str, ...] = ()
+
+    @property
+    def in_words(self) -> str:
+        told = f"{self.key.kind.replace('-', ' ')} {self.key.resource} ({self.key.account}, {self.key.region}): {self.state}"
+        return f"{told}, {self.detail}" if self.detail else told
+
+
 class Plan(_Frozen):
     """An ordered list of steps for one incident. `because` says in one or two sentences what happened.
 
@@ -171,6 +194,7 @@ class Plan(_Frozen):
     kept: tuple[str, ...] = Field(default=(), description="other people's work on the same settings, left as it is")
     doubts: tuple[str, ...] = Field(default=(), description="changes that could be the owner's or the actor's")
     chosen: tuple[str, ...] = Field(default=(), description="what responders chose or took care of themselves")
+    made: tuple[Made, ...] = Field(default=(), description="what the actor made, also what is gone already")
 
     @property
     def to_settle(self) -> frozenset[str]:
@@ -180,7 +204,11 @@ class Plan(_Frozen):
     @property
     def digest(self) -> str:
         """SHA-256 of everything that the plan would do, in hex: what an approval approves."""
-        return hashlib.sha256(canonical(self.model_dump(mode="json")).encode()).hexdigest()
+        content = self.model_dump(mode="json")
+        if not self.made:
+            # Plans of ledgers from before there was such a list keep the digest that was decided on.
+            del content["made"]
+        return hashlib.sha256(canonical(content).encode()).hexdigest()
 
     @property
     def short_digest(self) -> str:

@@ -16,6 +16,7 @@ from incident.coverage import coverage
 from incident.lead import done, happened
 from incident.ledger import Kind, Line
 from incident.lifecycle import Stage, stages
+from incident.made import made_rows
 from incident.plan import Plan, Step
 from incident.planner import brief
 from incident.recommendations import Recommendation, recommendations
@@ -58,8 +59,9 @@ class Report:
 
     `ours` is what we made for the containment: nobody else need wonder where it comes from. `undone` are the steps of containment
     that somebody took back while we worked, with who, and how it ended. `cut_off` is who else a deny of older sessions hit.
-    `costs` is what `incident.costs` tells, empty where it was not asked. `manifest` is the digest of the evidence manifest: the
-    SHA-256, in hex, of its items' names and digests. `closed` is who closed it and when, empty while it is open.
+    `made` is what the actor made, as it was when it was first looked at, and its end. `costs` is what `incident.costs` tells, empty
+    where it was not asked. `manifest` is the digest of the evidence manifest: the SHA-256, in hex, of its items' names and digests.
+    `closed` is who closed it and when, empty while it is open.
     """
 
     incident: str
@@ -95,6 +97,7 @@ class Report:
     traffic: dict[str, Any] = field(default_factory=dict[str, Any])
     undone: tuple[dict[str, Any], ...] = ()
     cut_off: tuple[str, ...] = ()
+    made: tuple[dict[str, Any], ...] = ()
 
     @property
     def time_to_contain(self) -> timedelta | None:
@@ -166,6 +169,7 @@ def report(lines: Sequence[Line]) -> Report:
         traffic=dict(traffic.body) if (traffic := _last(lines, Kind.TRAFFIC)) else {},
         cut_off=tuple(dict.fromkeys(line for plan in plans for line in plan.cut_off)),
         undone=tuple(item for line in lines if _is_held(line) for item in line.body["undone"]),
+        made=made_rows(plans, {(str(line.body["plan"]), str(line.body["step"])): str(line.body["result"]) for line in outcomes}),
         ours=tuple(_made_by_us(line) for line in outcomes if line.body["phase"] == "contain" and line.body.get("new_id")),
     )
 
