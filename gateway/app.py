@@ -31,8 +31,10 @@ from gateway.doors.sns import NotChecked, Notifications, Refused, Told
 from gateway.headers import SafeHeaders
 from gateway.intake import Ingested, Prepared, ingest, prepare
 from gateway.keys import matching_key
+from gateway.metrics import Counting, Metrics, Numbers
 from gateway.openapi import document
 from gateway.pace import Pace
+from gateway.readiness import Check, Readiness, Ready
 from gateway.sorter import Sorter
 from gateway.writer import Writer
 from incident.ledger import INTAKE
@@ -84,6 +86,8 @@ def create_app(
     pace: Pace | None = None,
     sns: Notifications | None = None,
     more: Callable[[Taking], Sequence[Beside]] = lambda take: (),
+    checks: Mapping[str, Check] | None = None,
+    metrics: Metrics | None = None,
 ) -> Starlette:
     """The application.
 
@@ -95,15 +99,19 @@ def create_app(
         pace: how many runs are started.
         sns: checks what comes to the door of SNS, which is shut without it.
         more: makes the doors that fetch for themselves from what takes a delivery.
+        checks: what `/ready` asks beside the ledger and the doors themselves.
+        metrics: counts what the doors do, and answers at `/metrics`.
     """
     dispatcher = Dispatcher(ledger, start, settings.poll_seconds, sorter=sorter, pace=pace)
     doors = _Doors(settings, ledger, dispatcher, sns)
+    readiness = Readiness({"ledger": doors.ledger_is_there, "doors": doors.all_run, **(checks or {})})
     beside = (*beside, *more(doors.taken))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         doors.open()
-        running = [asyncio.create_task(work()) for work in (dispatcher.run, *beside)]
+        running = [asyncio.create_task(work(), name=_name_of(work)) for work in (dispatcher.run, *beside)]
+        doors.beside = running
         yield
         for task in running:
             task.cancel()
@@ -113,19 +121,28 @@ def create_app(
         doors.close()
 
     changes = bool(doors.change_keys)
-    described = document(sns=sns is not None, slack=slack is not None, changes=changes)
+    async def whole(request: Request) -> Response:
+        return _whole(await readiness.look())
+
+    described = document(sns=sns is not None, slack=slack is not None, changes=changes, metrics=metrics is not None)
     routes: list[Route | Mount] = [
         Route("/webhooks/guardduty", doors.guardduty, methods=["POST"]),
         *([Route("/webhooks/sns", doors.sns, methods=["POST"])] if sns is not None else []),
         *([Route("/webhooks/changes", doors.changes, methods=["POST"])] if changes else []),
         Route("/healthz", doors.health),
         Route("/readyz", doors.ready),
+        Route("/health", doors.health),
+        Route("/ready", whole),
         Route("/incidents/{incident}/report", doors.report),
         Route("/openapi.json", lambda request: JSONResponse(described)),
     ]
     if slack is not None:
         routes.append(Mount("/slack", slack))
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(SafeHeaders)])
+    middleware = [Middleware(SafeHeaders)]
+    if metrics is not None:
+        routes.append(Route("/metrics", Numbers(metrics).answer))
+        middleware.append(Middleware(Counting, metrics))
+    return Starlette(routes=routes, lifespan=lifespan, middleware=middleware)
 
 
 class _Doors:
@@ -138,6 +155,7 @@ class _Doors:
         self._checkers = ThreadPoolExecutor(_CHECKERS, thread_name_prefix="sns")
         self._under_way = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.beside: Sequence[asyncio.Task[Any]] = ()
 
     def open(self) -> None:
         """Remember the loop that the dispatcher runs in."""
@@ -252,10 +270,25 @@ class _Doors:
         """Whether a delivery could be taken now."""
         try:
             async with asyncio.timeout(self._settings.answer_seconds):
-                await asyncio.to_thread(self._ledger.head, INTAKE)
-        except (LedgerUnavailable, TimeoutError):
-            return PlainTextResponse("the ledger is not reached", 503, headers={"Retry-After": _RETRY_AFTER_SECONDS})
+                problem = await self.ledger_is_there()
+        except TimeoutError:
+            problem = "the ledger is not reached"
+        if problem:
+            return PlainTextResponse(problem, 503, headers={"Retry-After": _RETRY_AFTER_SECONDS})
         return PlainTextResponse("ready")
+
+    async def ledger_is_there(self) -> str:
+        """Why nothing could be written, if so."""
+        try:
+            await asyncio.to_thread(self._ledger.head, INTAKE)
+        except LedgerUnavailable:
+            return "the ledger is not reached"
+        return ""
+
+    async def all_run(self) -> str:
+        """Which of the works beside the doors has come to an end, as only a fault in it can make it."""
+        ended = sorted(task.get_name() for task in self.beside if task.done())
+        return f"ended: {', '.join(ended)}; start the gateway again, and see its log" if ended else ""
 
     async def report(self, request: Request) -> Response:
         """An incident's report, as a page that loads nothing and runs nothing."""
@@ -264,6 +297,18 @@ class _Doors:
         if not _INCIDENT.fullmatch(incident) or path.is_symlink() or not path.is_file():
             return PlainTextResponse("There is no report of this incident yet.", 404)
         return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": _PAGE_POLICY})
+
+
+def _whole(found: Ready) -> Response:
+    """Whether all that a response needs is there, part by part."""
+    body = {"ready": found.whole, "parts": dict(found.parts)}
+    return JSONResponse(body) if found.whole else JSONResponse(body, 503, headers={"Retry-After": _RETRY_AFTER_SECONDS})
+
+
+def _name_of(work: Beside) -> str:
+    """The class that a work beside the doors belongs to, for people."""
+    owner = getattr(work, "__self__", None)
+    return type(owner).__name__ if owner is not None else getattr(work, "__name__", "work").strip("<>")
 
 
 def _again(why: str) -> Response:

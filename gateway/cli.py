@@ -28,6 +28,7 @@ from gateway.commands import (
     records_kept,
     reporting,
     responders,
+    serving,
     suppressing,
     who_can_change,
 )
@@ -44,6 +45,7 @@ for commands in (
     records,
     practice,
     doors,
+    serving,
     opening,
     incidents,
     reporting,

@@ -29,13 +29,14 @@ _RETRY_AFTER = {
 _CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}}
 
 
-def document(*, sns: bool = True, slack: bool = True, changes: bool = True) -> Part:
+def document(*, sns: bool = True, slack: bool = True, changes: bool = True, metrics: bool = True) -> Part:
     """The document, with the doors that are open.
 
     Args:
         sns: whether SNS has a door; it has none without `gateway.sns_topics`.
         slack: whether Slack has one; over Socket Mode it needs none.
         changes: whether change requests have one; they have none without `gateway.change_keys`.
+        metrics: whether there are numbers for Prometheus.
     """
     paths: dict[str, Part] = {"/webhooks/guardduty": {"post": _webhook()}}
     if sns:
@@ -44,9 +45,13 @@ def document(*, sns: bool = True, slack: bool = True, changes: bool = True) -> P
         paths["/webhooks/changes"] = {"post": _changes()}
     if slack:
         paths["/slack/events"] = {"post": _slack()}
+    if metrics:
+        paths["/metrics"] = {"get": _metrics()}
     paths |= {
         "/healthz": {"get": _get("health", "Whether the process lives.", {"200": _text("It does.", "^ok$")})},
         "/readyz": {"get": _ready()},
+        "/health": {"get": _get("alive", "Whether the process lives.", {"200": _text("It does.", "^ok$")})},
+        "/ready": {"get": _whole()},
         "/incidents/{incident}/report": {"get": _report()},
         "/openapi.json": {"get": _get("document", "This document.", {"200": _answer("It.", _JSON, {"type": "object"})})},
     }
@@ -172,6 +177,28 @@ def _slack() -> Part:
 def _ready() -> Part:
     away = _text("The ledger is not reached.", headers=_RETRY_AFTER)
     return _get("ready", "Whether a delivery could be taken now.", {"200": _text("It could.", "^ready$"), "503": away})
+
+
+def _metrics() -> Part:
+    away = _text("The ledger is not reached.", headers=_RETRY_AFTER)
+    return _get("metrics", "Numbers for Prometheus.", {"200": _text("Its text format.", "^# HELP "), "503": away})
+
+
+def _whole() -> Part:
+    found = {
+        "type": "object",
+        "properties": {
+            "ready": {"type": "boolean"},
+            "parts": {"type": "object", "additionalProperties": {"type": "string", "description": "`ok`, or what is wrong."}},
+        },
+        "required": ["ready", "parts"],
+        "additionalProperties": False,
+    }
+    answers = {
+        "200": _answer("All of it is there.", _JSON, found),
+        "503": _answer("Something is not there; what, stands beside its name.", _JSON, found, _RETRY_AFTER),
+    }
+    return _get("whole", "Whether ledger, doors, Prefect and a worker are there.", answers)
 
 
 def _report() -> Part:

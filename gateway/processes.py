@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -18,10 +19,19 @@ ROOT = Path(flows.__file__).resolve().parent.parent
 
 POOL = "countermand"
 _KILLED_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def started(command: Sequence[str], environment: Mapping[str, str], log: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start a process; its output goes to the end of `log`, or to our own output."""
+def started(
+    command: Sequence[str], environment: Mapping[str, str], log: Path | None = None, *, ends_with_us: bool = False
+) -> subprocess.Popen[bytes]:
+    """Start a process; its output goes to the end of `log`, or to our own output.
+
+    Args:
+        ends_with_us: on Linux it is asked to end when the thread that called this dies, even by SIGKILL; only for a program of one
+            thread, since it runs code between fork and exec.
+    """
     with contextlib.ExitStack() as closing:
         output = closing.enter_context(log.open("ab")) if log is not None else None
         return subprocess.Popen(  # noqa: S603
@@ -32,7 +42,14 @@ def started(command: Sequence[str], environment: Mapping[str, str], log: Path | 
             stdout=output,
             stderr=subprocess.STDOUT if output is not None else None,
             start_new_session=True,
+            preexec_fn=_end_with_parent if ends_with_us and _LIBC is not None else None,
         )
+
+
+def _end_with_parent() -> None:
+    """See https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html"""
+    assert _LIBC is not None
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -8,6 +8,8 @@ from gateway.app import Beside, Settings, create_app
 from gateway.clicks import SlackDecisions
 from gateway.doors.wiring import intake_of
 from gateway.escalator import Escalator
+from gateway.metrics import Metrics
+from gateway.readiness import prefect_checks
 from gateway.reviver import Reviver
 from gateway.runs import Runs
 from gateway.slack import bolt_app, run_socket_mode, slack_app
@@ -50,7 +52,16 @@ def build_app(config: Config) -> Starlette:
     if token and app_token and config.slack.mode == "socket":
         beside.append(lambda: run_socket_mode(bolt_app(decisions, commands, **options), app_token))
     door = slack_app(decisions, commands, **options) if token and config.slack.mode == "http" else None
-    return create_app(settings, hands.ledger, runs.start, slack=door, beside=beside, **intake_of(hands))
+    return create_app(
+        settings,
+        hands.ledger,
+        runs.start,
+        slack=door,
+        beside=beside,
+        checks=prefect_checks(),
+        metrics=Metrics(hands.ledger, hands.clock),
+        **intake_of(hands),
+    )
 
 
 def _desk(hands: Hands) -> Acknowledging:

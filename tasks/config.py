@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from incident.policy import Policy
 from incident.preparation import Preparation
+from tasks.running_config import LogConfig, ServeConfig, TracesConfig
 
 
 class ConfigError(Exception):
@@ -352,6 +353,9 @@ class Config(BaseSettings):
     snapshots: SnapshotsConfig = SnapshotsConfig()
     flow_logs: FlowLogsConfig = FlowLogsConfig()
     prepare: Preparation = Preparation()
+    serve: ServeConfig = ServeConfig()
+    log: LogConfig = LogConfig()
+    traces: TracesConfig = TracesConfig()
 
     @classmethod
     def settings_customise_sources(

@@ -17,13 +17,16 @@ def gateway() -> None:
     import uvicorn
 
     from gateway.serve import build_app
+    from tasks.logs import use_logs
 
     config = read_config()
     if not config.gateway.webhook_keys:
         raise UserError(
             "the gateway has no webhook key; set COUNTERMAND_GATEWAY__WEBHOOK_KEYS to a JSON list with one long random key"
         )
-    uvicorn.run(build_app(config), host=config.gateway.host, port=config.gateway.port, log_level="info", server_header=False)
+    use_logs(config)
+    # Without a configuration of its own, what uvicorn logs comes out as everything else does.
+    uvicorn.run(build_app(config), host=config.gateway.host, port=config.gateway.port, log_config=None, server_header=False)
 
 
 @app.command()

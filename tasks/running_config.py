@@ -1,0 +1,62 @@
+"""How Countermand runs: the parts of one host, what it logs, and where it sends traces."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class ServeConfig(BaseModel):
+    """The Prefect server and the worker that `countermand serve` runs beside the gateway.
+
+    Attributes:
+        prefect_host: where Prefect's server listens; anything but a loopback address should be a private network.
+        prefect_port: its port.
+        prefect_password: the password that its API and its page ask for; empty means one that is made once and kept in the file
+            `prefect-password` under `home`.
+        prefect_database_url: its database, as `postgresql+asyncpg://…`; empty means a SQLite file under `home`.
+        redis_url: Redis for Prefect's messaging, as `redis://…`; needed only where several servers share one database.
+        flows_at_once: how many flow runs the worker carries out at once.
+        stop_seconds: how long each part may take to end when it is asked to.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    prefect_host: str = "127.0.0.1"
+    prefect_port: int = Field(default=4200, ge=1, le=65535)
+    prefect_password: SecretStr = SecretStr("")
+    prefect_database_url: SecretStr = SecretStr("")
+    redis_url: SecretStr = SecretStr("")
+    flows_at_once: int = Field(default=20, ge=1, le=1000)
+    stop_seconds: float = Field(default=20, gt=0, le=600)
+
+
+class LogConfig(BaseModel):
+    """What is written to the standard error of each process.
+
+    Attributes:
+        format: `text` for people, `json` for machines: one object a line.
+        level: the least that is written.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class TracesConfig(BaseModel):
+    """Where OpenTelemetry traces go. Without an address none are made.
+
+    Attributes:
+        url: a collector's address for OTLP over HTTP, as `http://127.0.0.1:4318/v1/traces`.
+        headers: what the collector wants in each request, such as a token.
+        timeout_seconds: how long one delivery may take; what is not delivered is dropped and never holds up a response.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    headers: dict[str, SecretStr] = Field(default_factory=dict[str, SecretStr])
+    timeout_seconds: float = Field(default=5, gt=0, le=60)
