@@ -42,6 +42,8 @@ from incident.new_ids import step_with_new_ids
 from incident.plan import Plan
 from incident.policy import Question
 from tasks.executor import Result, renamed_ids
+from tasks.hands import hands
+from tasks.traces import traces
 from tasks.work import post, read_settings
 
 LATE_LOOKS = 2
@@ -66,6 +68,11 @@ LOOKS_FOR_FINDINGS = 5
 @flow(name="respond", flow_run_name="{incident}", persist_result=False)
 async def respond(incident: str) -> str:
     """Answer one incident, from the finding to the report."""
+    with traces(hands().config.traces).span("respond", incident):
+        return await _respond(incident)
+
+
+async def _respond(incident: str) -> str:
     case = Case(incident)
     case.hands.ledger.append(incident, Kind.RUN, f"run:{flow_run.id}", {"flow_run": str(flow_run.id)})
     if await detect(incident) != RESPOND and not case.seeds():
@@ -161,7 +168,8 @@ async def _phase(phase: Flow[..., Any], case: Case, look: int) -> None:
     """One phase of one look. Prefect knows a subflow by its place in the run and may answer for it with an earlier one's result;
     whether it happened is what the ledger says.
     """
-    await phase(case.incident, look)
+    with traces(case.hands.config.traces).span(f"phase {phase.name}", case.incident, {"countermand.look": look}):
+        await phase(case.incident, look)
     if not case.done(phase.name.replace(" ", "-"), look):
         await phase.fn(case.incident, look)
 

@@ -10,6 +10,7 @@ import asyncio
 import functools
 import logging
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -50,6 +51,7 @@ _PAGE_POLICY = (
 _log = logging.getLogger("countermand.gateway")
 Beside = Callable[[], Coroutine[Any, Any, None]]
 Take = Callable[[bytes], Coroutine[Any, Any, Ingested | Told]]
+Arrived = Callable[[str, str, float], None]
 Taking = Callable[[bytes, Mapping[str, Any]], Ingested]
 """Takes one delivery that a door fetched for itself; see `_Doors.taken`."""
 
@@ -88,6 +90,7 @@ def create_app(
     more: Callable[[Taking], Sequence[Beside]] = lambda take: (),
     checks: Mapping[str, Check] | None = None,
     metrics: Metrics | None = None,
+    arrived: Arrived = lambda incident, outcome, since: None,
 ) -> Starlette:
     """The application.
 
@@ -101,9 +104,10 @@ def create_app(
         more: makes the doors that fetch for themselves from what takes a delivery.
         checks: what `/ready` asks beside the ledger and the doors themselves.
         metrics: counts what the doors do, and answers at `/metrics`.
+        arrived: told of each delivery that was taken, with its incident, what became of it, and when it came (seconds since 1970).
     """
     dispatcher = Dispatcher(ledger, start, settings.poll_seconds, sorter=sorter, pace=pace)
-    doors = _Doors(settings, ledger, dispatcher, sns)
+    doors = _Doors(settings, ledger, dispatcher, sns, arrived)
     readiness = Readiness({"ledger": doors.ledger_is_there, "doors": doors.all_run, **(checks or {})})
     beside = (*beside, *more(doors.taken))
 
@@ -121,6 +125,7 @@ def create_app(
         doors.close()
 
     changes = bool(doors.change_keys)
+
     async def whole(request: Request) -> Response:
         return _whole(await readiness.look())
 
@@ -146,7 +151,10 @@ def create_app(
 
 
 class _Doors:
-    def __init__(self, settings: Settings, ledger: Ledger, dispatcher: Dispatcher, sns: Notifications | None) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, dispatcher: Dispatcher, sns: Notifications | None, arrived: Arrived
+    ) -> None:
+        self._arrived = arrived
         self._settings, self._ledger, self._dispatcher, self._sns = settings, ledger, dispatcher, sns
         self._keys = tuple(key.encode() for key in settings.webhook_keys if key)
         self.change_keys = tuple(key.encode() for key in settings.change_keys if key)
@@ -212,6 +220,7 @@ class _Doors:
         """Read a delivery, write it and answer, or ask for it again."""
         if self._under_way >= self._settings.most_at_once:
             return _again("too many deliveries at once")
+        begun = time.time()
         try:
             async with asyncio.timeout(self._settings.answer_seconds):
                 taken = await self._take(request, take)
@@ -229,6 +238,7 @@ class _Doors:
             return Response(status_code=400)
         if isinstance(taken, Told):
             return JSONResponse({"outcome": taken.outcome}, 200)
+        self._arrived(taken.incident, taken.outcome, begun)
         answer = {"outcome": taken.outcome, "incident": taken.incident}
         return JSONResponse(answer, 200 if taken.outcome == "duplicate" else 202)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 
-from gateway.app import Beside, Settings, create_app
+from gateway.app import Arrived, Beside, Settings, create_app
 from gateway.clicks import SlackDecisions
+from gateway.dispatcher import Start
 from gateway.doors.wiring import intake_of
 from gateway.escalator import Escalator
 from gateway.metrics import Metrics
@@ -16,6 +17,8 @@ from gateway.slack import bolt_app, run_socket_mode, slack_app
 from gateway.slack_commands import SlackCommands
 from gateway.slack_outbox import SlackOutbox
 from gateway.waker import Waker
+from incident.finding import Finding
+from incident.ledger import Line
 from tasks.acknowledging import Acknowledging
 from tasks.config import Config
 from tasks.escalating import escalating
@@ -24,6 +27,7 @@ from tasks.hands import Hands, wire
 from tasks.ledger import Turn
 from tasks.outbox import Sender
 from tasks.slack import SlackWorkspace
+from tasks.traces import Traces
 
 
 def build_app(config: Config) -> Starlette:
@@ -69,3 +73,24 @@ def _desk(hands: Hands) -> Acknowledging:
     policy = load_escalation(hands.config)
     times = {"ack_time": policy.ack_time} if policy else {}
     return Acknowledging(hands.ledger, hands.roster, hands.policy, hands.clock, **times)
+
+
+def _door_of(made: Traces) -> Arrived:
+    """A span for each delivery that was new."""
+
+    def arrived(incident: str, outcome: str, since: float) -> None:
+        if outcome == "accepted":
+            made.passed("door", incident, since)
+
+    return arrived
+
+
+def _start_of(runs: Runs, made: Traces) -> Start:
+    """Starts a run within a span, and lets the incident's trace begin with the delivery that brought it."""
+
+    async def start(incident: str, finding: Finding, delivery: Line) -> None:
+        with made.span("dispatch", incident):
+            await runs.start(incident, finding, delivery)
+        made.began(incident, delivery.at.timestamp())
+
+    return start

@@ -36,6 +36,7 @@ from tasks.executor import Outcome
 from tasks.hands import hands
 from tasks.isolation import surroundings_of
 from tasks.launched import launched_by, with_images
+from tasks.traces import traces
 from tasks.volatile import Collector
 
 _T = TypeVar("_T")
@@ -253,7 +254,17 @@ async def take_in_evidence(incident: str) -> dict[str, str]:
 @task(name="apply step", task_run_name="{step.title}", retries=2, retry_delay_seconds=[1, 5], persist_result=False)
 async def apply_step(plan: Plan, step: Step) -> Outcome:
     """Run one step through the executor; the run's log says what takes long."""
-    return await in_thread(hands().executor.apply, plan, step, get_run_logger().info)
+    named = {
+        "countermand.step": step.id,
+        "countermand.phase": step.phase,
+        "cloud.account.id": step.account,
+        "cloud.region": step.region,
+    }
+    with traces(hands().config.traces).span("step", plan.incident, named) as span:
+        outcome = await in_thread(hands().executor.apply, plan, step, get_run_logger().info)
+        if span is not None:
+            span.set_attribute("countermand.result", str(outcome.result))
+    return outcome
 
 
 @task(name="apply step again", task_run_name="again: {step.title}", retries=2, retry_delay_seconds=[1, 5], persist_result=False)

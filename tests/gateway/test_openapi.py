@@ -30,6 +30,7 @@ from test_threats import NoExceptions
 
 from gateway.app import Settings, create_app
 from gateway.doors.sns import Certificates, Notifications
+from gateway.metrics import Metrics
 from gateway.openapi import document
 from gateway.pace import Pace
 from gateway.slack import slack_app
@@ -109,7 +110,18 @@ def address(ledger, runs, serve, tmp_path, sns_checks) -> str:
     keys = ("current-key",)
     chosen = Settings(webhook_keys=keys, reports=tmp_path, poll_seconds=0.05, change_keys=keys)
     (tmp_path / "inc-0123456789ab.html").write_text("<!doctype html><title>x</title>")
-    return serve(create_app(chosen, ledger, runs, slack=slack, sns=sns_checks, sorter=sorter, pace=Pace(ledger, clock)))
+    return serve(
+        create_app(
+            chosen,
+            ledger,
+            runs,
+            slack=slack,
+            sns=sns_checks,
+            sorter=sorter,
+            pace=Pace(ledger, clock),
+            metrics=Metrics(ledger, clock),
+        )
+    )
 
 
 @pytest.fixture
@@ -148,7 +160,7 @@ def test_the_document_names_every_door_that_is_open_and_no_other(ledger, runs, t
     slack_there = Starlette(routes=[Route("/events", lambda request: None)])
     for sns, slack, changes in ((None, None, ()), (sns_checks, slack_there, ("key",))):
         chosen = Settings(webhook_keys=(), reports=tmp_path, change_keys=changes)
-        app = create_app(chosen, ledger, runs, sns=sns, slack=slack)
+        app = create_app(chosen, ledger, runs, sns=sns, slack=slack, metrics=Metrics(ledger, clock))
         open_ = {route.path for route in app.routes if isinstance(route, Route)} | ({"/slack/events"} if slack else set())
         assert open_ == set(document(sns=sns is not None, slack=slack is not None, changes=bool(changes))["paths"])
 
