@@ -11,10 +11,11 @@ from flows.case import Case
 from flows.exposing import note_exposures
 from incident import messages
 from incident.ledger import Kind
-from incident.report import report
+from incident.report import Report, report
 from tasks import render
 from tasks.costs import note_costs
 from tasks.flow_logs.touched import note_touched
+from tasks.hub_findings import import_findings
 from tasks.report_files import write_pages
 from tasks.work import in_thread, post
 
@@ -36,7 +37,9 @@ async def write_report(incident: str, look: int = 1) -> str:
     await show_report(incident, render.text(written))
     url = f"{case.hands.config.gateway.public_url}/incidents/{incident}/report"
     case.hands.ledger.append(incident, Kind.REPORT, f"report:{look}", {"status": written.status, "url": url})
-    await post(incident, f"report-{look}", *messages.progress(f"Report: {written.status}. {url}"))
+    not_imported = await in_thread(_import_into_hub, case, written) if case.hands.config.aws.security_hub else []
+    told = "".join(f"\nNot imported into Security Hub: {problem}" for problem in not_imported[:_SHOWN_PROBLEMS])
+    await post(incident, f"report-{look}", *messages.progress(f"Report: {written.status}. {url}{told}"))
     return written.status
 
 
@@ -50,3 +53,11 @@ def _note_traffic(case: Case, look: int) -> None:
     window = (max(actor.since or case.finding.first_seen, now - _FLOWS_REACH), now)
     store = (hands.ledger, hands.evidence)
     note_touched(hands.aws, store, hands.config.flow_logs, case.incident, look, sorted(actor.addresses), window)
+
+
+_SHOWN_PROBLEMS = 5
+
+
+def _import_into_hub(case: Case, written: Report) -> list[str]:
+    hands = case.hands
+    return import_findings(hands.aws, hands.ledger, written, hands.clock())

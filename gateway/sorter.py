@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from incident.actor import Actor
 from incident.finding import Finding, FindingError, Origin, incident_id, parse_finding
+from incident.hub_findings import OWN
 from incident.joining import Outcome, Sorted, handles, handles_of
 from incident.ledger import INTAKE, Kind, Line
 from incident.named import delivered_finding
@@ -262,6 +263,9 @@ class Sorter:
         return opening if verdict.starts_response else replace(opening, account=_NOTES)
 
     def _left_alone(self, finding: Finding, answer: ReadBack) -> tuple[Outcome, str] | None:
+        if finding.origin is Origin.SECURITY_HUB and not finding.by_aws and finding.id.startswith(OWN):
+            # What no service of AWS vouches for starts no response anyway: whoever forges this gains nothing.
+            return Outcome.NOTED, "it is a finding that Countermand imported into Security Hub"
         if finding.archived:
             return Outcome.SUPPRESSED, "it is archived in the service that found it: someone has dealt with it or suppressed it"
         exception = self._suppressions.covering(finding)

@@ -57,7 +57,7 @@ def matched(told: Any) -> frozenset[str] | None:
     if alternatives and len(whole) == 1:
         found = [matched(one) for one in alternatives]
         return None if None in found else frozenset[str]().union(*(one for one in found if one is not None))
-    if not _allows(whole, "source", SOURCE) or not _allows(whole, "detail-type", DETAIL_TYPE):
+    if not whole or not _allows(whole, "source", SOURCE) or not _allows(whole, "detail-type", DETAIL_TYPE):
         return frozenset()
     detail = mapping(whole.get("detail"))
     if set(whole) - {"source", "detail-type", "detail"} or set(detail) - {"eventSource", "eventName"}:

@@ -42,6 +42,12 @@ _PARAMETERS: Json = {
         "AllowedValues": ["yes", "no"],
         "Description": "Whether the role may switch on what watches an account (countermand prepare). Say yes while you prepare.",
     },
+    "ImportFindings": {
+        "Type": "String",
+        "Default": "no",
+        "AllowedValues": ["yes", "no"],
+        "Description": "Whether incidents are imported into Security Hub as findings (aws.security_hub).",
+    },
     "TrailBucket": {
         "Type": "String",
         "Default": "",
@@ -128,6 +134,7 @@ _CONDITIONS: Json = {
         f"May{name}": {"Fn::Equals": [{"Ref": name}, "yes"]}
         for name in ("Contain", "KeepEvidence", "Eradicate", "Recover", "Prepare")
     },
+    "ImportsFindings": {"Fn::Equals": [{"Ref": "ImportFindings"}, "yes"]},
     "ReadsTrailFiles": _given("TrailBucket"),
     "ReadsEncryptedFiles": _both("ReadsTrailFiles", _given("TrailKey")),
     "ReadsFlowLogs": _given("FlowLogBucket"),
@@ -164,7 +171,12 @@ _ATHENA = ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:StartQu
 _GLUE = "arn:${AWS::Partition}:glue:*:${AWS::AccountId}:"
 _TABLES = [{"Fn::Sub": f"{_GLUE}{end}"} for end in ("catalog", "database/${FlowLogDatabase}", "table/${FlowLogDatabase}/*")]
 _LAKE = ("cloudtrail:CancelQuery", "cloudtrail:GetEventDataStore", "cloudtrail:GetQueryResults", "cloudtrail:StartQuery")
+_HUB = "arn:${AWS::Partition}:securityhub:*:${AWS::AccountId}:"
 WHERE_SET: dict[str, list[Statement]] = {
+    "ImportsFindings": [
+        _allow(["securityhub:BatchImportFindings"], {"Fn::Sub": f"{_HUB}product/${{AWS::AccountId}}/default"}),
+        _allow(["securityhub:BatchUpdateFindings"], {"Fn::Sub": f"{_HUB}hub/default"}),
+    ],
     # Without s3:BypassGovernanceRetention, and without deletion.
     "KeepsInBucket": [
         _allow(["s3:GetBucketObjectLockConfiguration", "s3:ListBucketVersions"], _bucket("EvidenceBucket")),

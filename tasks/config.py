@@ -79,6 +79,8 @@ class AwsConfig(BaseModel):
         dependency_deadline_seconds: how long a step is tried again while AWS says that something still depends on the resource.
         snapshot_deadline_seconds: how long to wait for snapshots to complete.
         costs: count what costs and ask Cost Explorer for each report; Cost Explorer charges 0.01 USD for each account asked.
+        security_hub: import incidents and exposures into Security Hub as findings with each report; the role's stack must say
+            `ImportFindings: yes`.
         events: where CloudTrail's events are read.
     """
 
@@ -97,6 +99,7 @@ class AwsConfig(BaseModel):
     dependency_deadline_seconds: float = Field(default=300, ge=0)
     snapshot_deadline_seconds: float = Field(default=6 * 3600, gt=0)
     costs: bool = True
+    security_hub: bool = False
     events: EventsConfig = EventsConfig()
 
 

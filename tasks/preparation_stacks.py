@@ -9,7 +9,7 @@ from typing import Any
 from incident import change_rules
 from incident.preparing import DESCRIPTION, DOCUMENT_NAME
 from incident.readiness import NAT, PORTS_RULE
-from tasks.closing import closing_document
+from tasks.closing_ports import closing_document
 
 Json = dict[str, Any]
 CLOSING_ROLE = "CountermandClosePorts"

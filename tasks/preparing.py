@@ -16,7 +16,7 @@ from incident.release import released, to_read
 from incident.settings import Observed, SettingKey
 from tasks.approvals import Refused
 from tasks.aws import observe
-from tasks.closing import closing_document
+from tasks.closing_ports import closing_document
 from tasks.executor import Outcome
 from tasks.guarding import tags_of
 from tasks.hands import Hands

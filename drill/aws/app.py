@@ -33,6 +33,7 @@ from drill.aws.queues import waiting_messages, without_waiting
 from drill.aws.recorder import Recorder
 from drill.aws.regions import Regions
 from drill.aws.security_hub import get_findings
+from drill.aws.security_hub_imports import batch_import_findings, batch_update_findings
 from drill.aws.security_incidents import SecurityIncidents
 from drill.aws.sessions import Sessions
 from drill.aws.staleness import Staleness
@@ -110,6 +111,8 @@ class Application:
             ("guardduty", "UpdateFindingsFeedback"): findings.update_findings_feedback,
             ("security-ir", "CreateCase"): self.security_incidents.create_case,
             ("securityhub", "BatchEnableStandards"): posture.batch_enable_standards,
+            ("securityhub", "BatchImportFindings"): batch_import_findings,
+            ("securityhub", "BatchUpdateFindings"): batch_update_findings,
             ("securityhub", "GetEnabledStandards"): posture.get_enabled_standards,
             ("securityhub", "GetFindings"): get_findings,
             ("sts", "AssumeRole"): sts.assume_role,

@@ -177,9 +177,13 @@ def _refuse(problem: str) -> None:
 def _rewrite(hands: Hands, incident: str) -> None:
     """Let the page that the gateway shows say it too."""
     from incident.report import report
+    from tasks.hub_findings import import_findings
     from tasks.report_files import write_pages
 
+    written = report(hands.ledger.lines(incident))
+    for problem in import_findings(hands.aws, hands.ledger, written, hands.clock()) if hands.config.aws.security_hub else ():
+        errors.print(f"Not imported into Security Hub: {escape(problem)}", soft_wrap=True)
     try:
-        write_pages(hands.config.reports, report(hands.ledger.lines(incident)))
+        write_pages(hands.config.reports, written)
     except OSError as error:
         errors.print(f"It is in the ledger; the page could not be written anew: {escape(str(error))}", soft_wrap=True)

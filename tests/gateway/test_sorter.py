@@ -11,7 +11,7 @@ from typing import Any
 import pyotp
 import pytest
 from arriving import EVENT_ID, HUB_ID, asff, asff_of_guardduty, called, imported, record
-from findings import INSTANCE_TYPE, KEY_RESOURCE, as_api, envelope, finding
+from findings import ACCOUNT, INSTANCE_TYPE, KEY_RESOURCE, as_api, envelope, finding
 from sorting import ACCOUNTS, Desk
 
 from gateway import sorter as sorter_module
@@ -411,6 +411,18 @@ def test_a_security_hub_finding_is_read_back_and_triaged(desk, more, responds, w
 def test_what_was_closed_in_security_hub_is_suppressed(desk, more):
     desk.aws.hub[HUB_ID] = asff(**more)
     assert desk.sort(imported(asff()))[0].outcome is Outcome.SUPPRESSED
+
+
+@pytest.mark.parametrize(
+    ("product", "outcome"),
+    [(f"{ACCOUNT}/default", Outcome.NOTED), ("aws/inspector", Outcome.OPENS)],
+    ids=["ours", "one of AWS's that only bears our name"],
+)
+def test_what_we_imported_into_security_hub_comes_back_and_opens_nothing(desk, product, outcome):
+    account = ACCOUNT if "default" in product else ""
+    ours = asff("countermand/inc-1", ProductArn=f"arn:aws:securityhub:eu-west-1:{account}:product/{product}")
+    desk.aws.hub["countermand/inc-1"] = ours
+    assert desk.sort(imported(ours))[0].outcome is outcome
 
 
 def test_several_findings_in_one_event_are_each_sorted(desk):

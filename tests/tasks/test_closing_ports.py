@@ -15,7 +15,7 @@ from drill.client import boto_client
 from gateway.commands.preparation_stacks import template_texts
 from incident import change_rules
 from tasks import close_ports
-from tasks.closing import closing_document
+from tasks.closing_ports import closing_document
 
 REGION = "eu-central-1"
 DEPLOYMENTS = Path(__file__).resolve().parents[2] / "deployments" / "aws"
