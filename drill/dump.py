@@ -185,20 +185,30 @@ def _vpc_attribute(ec2: Any, vpc: str, attribute: str) -> bool:
 # ---- IAM --------------------------------------------------------------------------------------------------------
 
 
+_OWN = ["LocalManagedPolicy"]
+
+
 def _iam(url: str, account: str) -> dict[str, list[Item]]:
     iam = _client(url, "iam", account, HOME_REGION)
     users, roles = _all(iam, "list_users", "Users"), _all(iam, "list_roles", "Roles")
     for user in users:
         user["Policies"] = _policies(iam, "user", UserName=user["UserName"])
+        user["Boundary"] = iam.get_user(UserName=user["UserName"])["User"].get("PermissionsBoundary")
         user["Groups"] = sorted(g["GroupName"] for g in _all(iam, "list_groups_for_user", "Groups", UserName=user["UserName"]))
     for role in roles:
         role["Policies"] = _policies(iam, "role", RoleName=role["RoleName"])
+        role["Boundary"] = iam.get_role(RoleName=role["RoleName"])["Role"].get("PermissionsBoundary")
     keys = [
         {field: key.get(field) for field in ("UserName", "AccessKeyId", "Status", "CreateDate")}
         for user in users
         for key in _all(iam, "list_access_keys", "AccessKeyMetadata", UserName=user["UserName"])
     ]
     own = _all(iam, "list_policies", "Policies", Scope="Local")
+    told = {one["Arn"]: one["PolicyVersionList"] for one in _all(iam, "get_account_authorization_details", "Policies", Filter=_OWN)}
+    for policy in own:
+        versions = told[policy["Arn"]]
+        policy["InForce"] = next((one["Document"] for one in versions if one["IsDefaultVersion"]), None)
+        policy["Versions"] = sorted(json.dumps(one["Document"], sort_keys=True) for one in versions)
     return {
         "access_keys": in_order(keys),
         "groups": in_order(_all(iam, "list_groups", "Groups")),

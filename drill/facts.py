@@ -65,11 +65,17 @@ NETWORK = {
 BELONGINGS = {
     "access_keys": ("AccessKeyId", "access key"),
     "functions": ("FunctionName", "function"),
+    "images": ("ImageId", "image"),
     "instances": ("InstanceId", "instance"),
     "key_pairs": ("KeyPairId", "key pair"),
+    "policies": ("Arn", "policy"),
     "roles": ("RoleName", "role"),
+    "snapshots": ("SnapshotId", "snapshot"),
     "users": ("UserName", "user"),
 }
+PRINCIPALS = ("policies", "roles", "users")
+RIGHTS = ("in force", "versions", "attached", "boundary")
+"""What says what a principal may do, as names of settings of these."""
 WORDS = {kind: word for kind, (_, word) in (NETWORK | BELONGINGS).items()}
 
 _GONE = {"deleted", "deleting", "rejected", "failed", "expired", "terminated", "shutting-down"}
@@ -152,6 +158,10 @@ def _belongings(kind: str, items: list[Item]) -> _Pairs:
             yield item[ident], "user", item["UserName"]
         elif _state(item) not in _GONE:
             yield item[ident], "exists", "present"
+            yield from ((item[ident], f"tag {tag['Key']}", str(tag.get("Value"))) for tag in item.get("Tags", []))
+            told = {"in force": item.get("InForce"), "versions": item.get("Versions"), "boundary": item.get("Boundary")}
+            told["attached"] = item["Policies"]["Attached"] if "Policies" in item else None
+            yield from ((item[ident], name, json.dumps(value)) for name, value in told.items() if value)
 
 
 # ---- the families -----------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from drill.dump import Dump
-from drill.facts import BELONGINGS, NETWORK, WORDS, Facts, Setting, flatten
+from drill.facts import BELONGINGS, NETWORK, PRINCIPALS, RIGHTS, WORDS, Facts, Setting, flatten
 from drill.renaming import rename, renaming, resource_of
 
 __all__ = [
@@ -155,13 +155,25 @@ def _words(setting: Setting, facts: Facts) -> str:
 # ---- what else is left ------------------------------------------------------------------------------------------
 
 
-def leftovers(expected: Facts, after: Facts, actor_keys: Mapping[str, Iterable[str]]) -> list[Leftover]:
-    """What the attack made that still works: keys that are active, instances that run, users, roles, functions.
+def other_rights(expected: Facts, after: Facts) -> list[Difference]:
+    """What policies say, and who has which policy or boundary, where that is not as expected. What is gone or new is a leftover or
+    no matter of rights.
+    """
+    return [
+        _difference(setting, expected.get(setting, ABSENT), after.get(setting, ABSENT), expected)
+        for setting in sorted({s for s in (*expected, *after) if s.kind in PRINCIPALS and s.name in RIGHTS})
+        if setting._replace(name="exists") in expected and expected.get(setting) != after.get(setting)
+    ]
+
+
+def leftovers(expected: Facts, after: Facts, actor_keys: Mapping[str, Iterable[str]], ours: str = "") -> list[Leftover]:
+    """What the attack made that still works: keys that are active, instances that run, users, roles, functions, policies, images.
 
     Args:
         actor_keys: The access keys of each actor that was to be stopped, as `Happened.keys` has them.
+        ours: as `differences` has it: snapshots with such a tag are the responder's evidence.
     """
-    return [*_live_keys(after, actor_keys), *_new_belongings(expected, after)]
+    return [*_live_keys(after, actor_keys), *_new_belongings(expected, after, ours)]
 
 
 def _live_keys(after: Facts, actor_keys: Mapping[str, Iterable[str]]) -> list[Leftover]:
@@ -173,11 +185,12 @@ def _live_keys(after: Facts, actor_keys: Mapping[str, Iterable[str]]) -> list[Le
     ]
 
 
-def _new_belongings(expected: Facts, after: Facts) -> list[Leftover]:
+def _new_belongings(expected: Facts, after: Facts, ours: str) -> list[Leftover]:
+    tagged = _tagged(after, ours)
     return [
         Leftover(s.account, s.region, WORDS[s.kind], s.resource, "was not there before")
         for s in sorted(after)
-        if s.kind in BELONGINGS and s.name == "exists" and s not in expected
+        if s.kind in BELONGINGS and s.name == "exists" and s not in expected and resource_of(s) not in tagged
     ]
 
 
@@ -220,8 +233,9 @@ def judge(stage: Played, before: Dump, after: Dump, ours: str = RESPONDER_TAG) -
     Temporary credentials are no resources that a dump could show, so the stage tries them.
     """
     expected, found = apply(flatten(before), stage.effects), flatten(after)
-    left = leftovers(expected, found, stage.actor_keys)
+    left = leftovers(expected, found, stage.actor_keys, ours)
+    wrong = [*differences(expected, found, ours), *other_rights(expected, found)]
     listed = {item.resource for item in left}
     for actor, keys in stage.working_keys().items():
         left += [Leftover("", "", "credential", key, f"of {actor} still works") for key in keys if key not in listed]
-    return Verdict([asdict(d) for d in differences(expected, found, ours)], [asdict(item) for item in left])
+    return Verdict([asdict(d) for d in wrong], [asdict(item) for item in left])

@@ -6,7 +6,7 @@ import copy
 import json
 from typing import Any
 
-from drill.verdict import Leftover, apply, differences, effects_between, flatten, key_status, leftovers
+from drill.verdict import Leftover, apply, differences, effects_between, flatten, key_status, leftovers, other_rights
 
 A, R = "111122223333", "us-east-1"
 
@@ -194,3 +194,33 @@ def test_live_keys_running_instances_and_new_users_are_left_over() -> None:
     ]
     status = key_status(flatten(after), ["AKIA1", "AKIA2", "AKIA9"])
     assert status == {"AKIA1": "Active", "AKIA2": "Inactive", "AKIA9": "deleted"}
+
+
+def _identities(**changed: Any) -> dict[str, Any]:
+    told = {
+        "in_force": {"Action": "s3:GetObject"},
+        "versions": ["{}"],
+        "attached": ["arn:a"],
+        "boundary": {"Arn": "arn:a"},
+        **changed,
+    }
+    policy = {"Arn": "arn:a", "InForce": told["in_force"], "Versions": told["versions"]}
+    role = {"RoleName": "ops", "Policies": {"Inline": {}, "Attached": told["attached"]}, "Boundary": told["boundary"]}
+    return {A: {"global": {"policies": [policy], "roles": [role]}, R: {}}}
+
+
+def test_what_a_policy_says_and_who_has_it_is_judged() -> None:
+    before = flatten(_identities())
+    assert other_rights(before, flatten(_identities())) == []
+    for changed in ({"in_force": {"Action": "*"}}, {"versions": []}, {"attached": ["arn:a", "arn:b"]}, {"boundary": None}):
+        (told,) = other_rights(before, flatten(_identities(**changed)))
+        assert told.setting == next(iter(changed)).replace("_", " ")
+
+
+def test_new_policies_images_and_snapshots_are_left_over_but_for_our_evidence() -> None:
+    made = {"images": [{"ImageId": "ami-1", "State": "available"}], "snapshots": [{"SnapshotId": "snap-1", "State": "completed"}]}
+    evidence = {"SnapshotId": "snap-2", "State": "completed", "Tags": [{"Key": "countermand:incident", "Value": "inc-1"}]}
+    made["snapshots"].append(evidence)
+    after = {A: {"global": {"policies": [{"Arn": "arn:b"}]}, R: made}}
+    left = leftovers(flatten({A: {"global": {}, R: {}}}), flatten(after), {}, "countermand")
+    assert [item.resource for item in left] == ["arn:b", "ami-1", "snap-1"]
