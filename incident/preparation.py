@@ -15,7 +15,7 @@ from incident.flow_log_format import FlowLogFormatError, parse_format
 _BUCKET = r"^([a-z0-9{][a-z0-9.{}-]{1,61}[a-z0-9}])?$"
 _ROLE = r"^(arn:aws[a-z-]*:iam::(\d{12}|\{account\}):role/[\w+=,.@/-]+)?$"
 _NAME = r"^[A-Za-z0-9_-]{1,60}$"
-_SUBFOLDER = re.compile(r"[A-Za-z0-9!_.*'()=-]+(/[A-Za-z0-9!_.*'()=-]+)*")
+_SUBFOLDER = re.compile(r"[A-Za-z0-9_.=-]+(/[A-Za-z0-9_.=-]+)*")
 _RESERVED = "AWSLogs"
 
 Part = Literal[
@@ -118,7 +118,7 @@ class AlertPlan(_Strict):
     @classmethod
     def _can_be_subscribed(cls, told: tuple[str, ...]) -> tuple[str, ...]:
         for one in told:
-            if not re.fullmatch(r"https://\S+|[^@\s<>:/]+@[^@\s<>:/]+", one):
+            if not re.fullmatch(r"https://[^\s'`\\]+|[^@\s<>:/'`\\]+@[^@\s<>:/'`\\]+", one):
                 raise ValueError("give e-mail addresses, or addresses that begin with https://")
         return told
 

@@ -290,6 +290,9 @@ def _trail(place: Place, wanted: Preparation) -> _Judged:
     trails = place.listed("trails")
     for one in trails:
         if flag(one.get("IsMultiRegionTrail")) and flag(one.get("LogFileValidationEnabled")) and flag(one.get("IsLogging")):
+            failing = text(one.get("LatestDeliveryError"))
+            if failing:
+                return _missing(f"{text(one.get('Name'))} cannot deliver: {failing}", todo="mend the bucket and its policy")
             return _ok(f"{text(one.get('Name'))} logs every region, with validation")
     lacks = {"IsMultiRegionTrail": "is of one region", "LogFileValidationEnabled": "has no validation", "IsLogging": "does not log"}
     told = [f"{text(one.get('Name'))} {' and '.join(word for name, word in lacks.items() if not one.get(name))}" for one in trails]
@@ -314,13 +317,16 @@ _RECORDED = ("AWS::EC2::SecurityGroup", "AWS::EC2::RouteTable", "AWS::EC2::Netwo
 
 def _recorder(place: Place, wanted: Preparation) -> _Judged:
     recorders, channels = place.listed("recorders"), place.listed("delivery channels")
-    running = {text(one.get("name")) for one in place.listed("recorder status") if flag(one.get("recording"))}
+    running = {text(one.get("name")): one for one in place.listed("recorder status") if flag(one.get("recording"))}
     if not recorders:
         return _missing("there is no recorder")
     if text(recorders[0].get("name")) not in running:
         return _missing("the recorder does not record")
     if not channels:
         return _missing("nothing says where to deliver")
+    status = running[text(recorders[0].get("name"))]
+    if text(status.get("lastStatus")).upper() == "FAILURE":
+        return _missing(f"it fails: {text(status.get('lastErrorMessage'))}", todo="mend its role, the bucket and its policy")
     group = mapping(recorders[0].get("recordingGroup"))
     left_out = [] if flag(group.get("allSupported")) else [one for one in _RECORDED if one not in items(group.get("resourceTypes"))]
     if left_out:

@@ -22,7 +22,6 @@ _FOLDER = Path(__file__).resolve().parent.parent / "test-artifacts" / "actions"
 NOT_SEEN: dict[str, tuple[str, ...]] = {
     "AWS asks it of whoever makes or changes an Auto Scaling group with a launch template": ("ec2:RunInstances",),
     "AWS asks for it along with another call, and the range asks for the call's own action alone": (
-        "iam:CreateServiceLinkedRole",
         "iam:PassRole",
         "logs:CreateLogDelivery",
         "logs:DeleteLogDelivery",

@@ -99,6 +99,8 @@ class Posture:
         asked = (call.service, call.operation)
         if asked == ("events", "PutRule") and len(call.params.get("EventPattern") or "") > _PATTERN_LENGTH:
             raise AwsError("ValidationException", "Event pattern exceeded the limit of 2048 characters")
+        if call.service == "sns" and str(call.params.get("TopicArn", "a:b:c:d:e:f")).count(":") != 5:
+            raise AwsError("InvalidParameter", "Invalid parameter: TopicArn", 400)
         if asked == ("config", "DeleteConfigRule"):
             name = call.params["ConfigRuleName"]
             if name in self._remediations.get((caller.account, call.region), {}):

@@ -84,6 +84,11 @@ def test_an_event_pattern_has_2048_characters_at_most(client):
         client("events").put_rule(Name="r", EventPattern=json.dumps({"source": ["x" * 2048]}))
 
 
+def test_a_topic_is_named_by_its_arn(client):
+    with refused("InvalidParameter"):
+        client("sns").get_topic_attributes(TopicArn="alerts")
+
+
 def test_an_import_keeps_the_workflow_that_people_set(client):
     hub = client("securityhub")
     told = {

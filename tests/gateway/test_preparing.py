@@ -136,7 +136,17 @@ def test_one_approved_plan_makes_a_bare_account_ready_and_the_next_is_empty(clie
     assert sorted(named) == sorted(change_rules.operations())
 
 
-def test_what_can_be_taken_back_is_taken_back_and_what_watches_stays(client, gateway_of, code):
+def test_what_can_be_taken_back_is_taken_back_and_what_watches_stays(client, gateway_of, code, monkeypatch):
+    config = client("config")
+    config.put_configuration_recorder(
+        ConfigurationRecorder={
+            "name": "default",
+            "roleARN": f"arn:aws:iam::{ACCOUNT}:role/x",
+            "recordingGroup": {"allSupported": True},
+        }
+    )
+    config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": BUCKET})
+    monkeypatch.setenv("COUNTERMAND_PREPARE", json.dumps(WANTED | {"leave": ["Security Hub"], "alerts": {}}))
     digest = planned()["digest"][:12]
     assert run("prepare", "--approve", digest, "--as", "alice", "--code", code("alice")).exit_code == 0
 
@@ -146,7 +156,7 @@ def test_what_can_be_taken_back_is_taken_back_and_what_watches_stays(client, gat
     assert undone.exit_code == 0, undone.output
     after = states()
     assert {after[part] for part in ("flow logs", "NAT gateway alarms", "change rule", "open ports")} == {"missing"}
-    assert {after[part] for part in ("trail", "Config recorder", "Security Hub")} == {"ok"}
+    assert {after[part] for part in ("trail", "Config recorder")} == {"ok"}
     assert (
         client("guardduty").get_detector(DetectorId=client("guardduty").list_detectors()["DetectorIds"][0])[
             "FindingPublishingFrequency"
@@ -167,6 +177,19 @@ def test_nothing_runs_without_an_approval_and_a_state_that_moved_voids_it(client
     with pytest.raises(UserError, match="moved"):
         run("prepare", "--approve", digest, "--as", "alice", "--code", code("alice"))
     assert wire(load_config()).ledger.lines(CASE, Kind.OUTCOME) == []
+
+
+def test_two_people_agree_where_the_policy_says_so_on_either_command(client, code, monkeypatch, tmp_path):
+    (tmp_path / "policy.yaml").write_text("responders: [{name: alice}, {name: bob}]\napprovals: {prepare: {people: 2}}\n")
+    monkeypatch.setenv("COUNTERMAND_PREPARE", json.dumps({"leave": sorted(PREPARED - {"GuardDuty"})}))
+    digest = planned()["digest"][:12]
+    assert planned()["digest"][:12] == digest, "the same plan is asked once"
+    with pytest.raises(UserError, match="it needs 2 of the responders"):
+        run("prepare", "--approve", digest, "--as", "alice", "--code", code("alice"))
+    assert run("approve", CASE, "--as", "bob", "--plan", digest, "--code", code("bob")).exit_code == 0
+    assert run("prepare", "--approve", digest).exit_code == 0
+    assert states()["GuardDuty"] == "ok"
+    assert len(wire(load_config()).ledger.lines(CASE, Kind.QUESTION)) == 1
 
 
 def test_a_struck_step_does_not_run_and_neither_does_what_needs_it(client, code):

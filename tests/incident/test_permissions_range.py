@@ -51,6 +51,9 @@ PEERED: Value = {
 }
 EXCLUDED: Value = {"VpcId": "vpc-1", "InternetGatewayExclusionMode": "allow-egress"}
 
+EVERY_15_MINUTES: Value = {"Status": "ENABLED", "FindingPublishingFrequency": "FIFTEEN_MINUTES"}
+TRAIL: Value = {"S3BucketName": "logs", "IsMultiRegionTrail": True, "EnableLogFileValidation": True}
+
 # What the cases of the network's families do not try: a kind, a name, a value to come from and one to come to.
 OTHERS: tuple[tuple[str, str, Value, Value], ...] = (
     ("access-key", "bob", "Active", "Inactive"),
@@ -104,6 +107,32 @@ OTHERS: tuple[tuple[str, str, Value, Value], ...] = (
     ("vpc-block-public-access-exclusion", "", {**EXCLUDED, "InternetGatewayExclusionMode": "allow-bidirectional"}, EXCLUDED),
     ("vpn-connection", "", {"CustomerGatewayId": "cgw-1"}, {"CustomerGatewayId": "cgw-2"}),
     ("firewall", "", {"EnabledAnalysisTypes": ["TLS_SNI"]}, {"EnabledAnalysisTypes": []}),
+    ("alert-subscription", "soc@example.com", None, {"Protocol": "email"}),
+    ("alert-subscription", "soc@example.com", {"Protocol": "email"}, None),
+    ("alert-topic", "", None, {"Policy": {}}),
+    ("alert-topic", "", {"Policy": {"Statement": []}}, {"Policy": {}}),
+    ("alert-topic", "", {"Policy": {}}, None),
+    ("automation-document", "", None, {"Content": {}}),
+    ("automation-document", "", {"Content": {"a": 1}}, {"Content": {}}),
+    ("automation-document", "", {"Content": {}}, None),
+    ("config-channel", "", None, {"s3BucketName": "logs"}),
+    ("config-recorder", "", None, {"roleARN": "arn:aws:iam::111122223333:role/x", "recordingGroup": {}}),
+    ("config-recording", "", None, True),
+    ("config-remediation", "", None, {"TargetType": "SSM_DOCUMENT", "TargetId": "x"}),
+    ("config-remediation", "", {"TargetType": "SSM_DOCUMENT", "TargetId": "x"}, None),
+    ("config-rule", "", None, {"Source": {"Owner": "AWS", "SourceIdentifier": "x"}}),
+    ("config-rule", "", {"Source": {"Owner": "AWS", "SourceIdentifier": "x"}}, None),
+    ("detector", "", None, {}),
+    ("detector-settings", "", {"Status": "ENABLED", "FindingPublishingFrequency": "SIX_HOURS"}, EVERY_15_MINUTES),
+    ("flow-log-of", "arn:aws:s3:::logs/network/", None, {"TrafficType": "ALL", "LogDestination": "arn:aws:s3:::logs/network/"}),
+    ("flow-log-of", "arn:aws:s3:::logs/network/", {"TrafficType": "ALL"}, None),
+    ("metric-alarm", "", None, {"EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold"}),
+    ("metric-alarm", "", {"EvaluationPeriods": 1}, None),
+    ("security-hub", "", None, {}),
+    ("security-hub-standard", "", None, {}),
+    ("trail", "", None, TRAIL),
+    ("trail", "", {**TRAIL, "IsMultiRegionTrail": False}, TRAIL),
+    ("trail-logging", "", None, True),
 )
 
 

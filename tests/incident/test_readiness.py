@@ -97,6 +97,8 @@ def test_a_place_that_has_everything_is_ok_and_needs_no_plan():
         ("GuardDuty", {"detectors": ({"id": "d", "Status": "DISABLED", "FindingPublishingFrequency": "FIFTEEN_MINUTES"},)}),
         ("Config recorder", {"recorder_status": ({"name": "default", "recording": False},)}),
         ("Config recorder", {"delivery_channels": ()}),
+        ("Config recorder", {"recorder_status": ({"name": "default", "recording": True, "lastStatus": "Failure"},)}),
+        ("trail", {"trails": ({**ready()["trails"][0], "LatestDeliveryError": "NoSuchBucket"},)}),
         ("Config recorder", {"recorders": ({"name": "default", "recordingGroup": {"resourceTypes": ["AWS::S3::Bucket"]}},)}),
         ("Security Hub", {"hub": ()}),
         ("Security Hub", {"standards": ({"StandardsArn": standard_arn(REGION), "StandardsStatus": "FAILED"},)}),
