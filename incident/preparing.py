@@ -15,6 +15,7 @@ from incident.families import family_for_kind
 from incident.family import Unrestorable
 from incident.network.flow_log import DEFAULT_FORMAT
 from incident.network.values import items, mapping, text
+from incident.places import PORTS_RULE, NotKnown, Place
 from incident.plan import Phase, Plan, PlannedCall, Step, Unplanned, step_id
 from incident.planner import Unread
 from incident.preparation import Preparation, placed
@@ -26,13 +27,10 @@ from incident.readiness import (
     HUB,
     NAT_ALARMS,
     PORTS,
-    PORTS_RULE,
     RECORDER,
     TRAIL,
     Check,
     NatAlarm,
-    NotKnown,
-    Place,
     State,
     ports_parameters,
     standard_arn,

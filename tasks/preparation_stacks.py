@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from incident import change_rules
+from incident.places import PORTS_RULE
 from incident.preparing import DESCRIPTION, DOCUMENT_NAME
-from incident.readiness import NAT, PORTS_RULE
+from incident.readiness import NAT
 from tasks.closing_ports import closing_document
 
 Json = dict[str, Any]

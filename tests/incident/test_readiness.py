@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from incident import change_rules
 from incident.ledger import ESCALATION_CHAIN, GENESIS, Kind, chained
+from incident.places import LISTINGS, Gap, Place
 from incident.planner import Unread
 from incident.preparation import Preparation
 from incident.preparing import Goals, goals, planned
-from incident.readiness import LISTINGS, PARTS, Gap, Place, State, judged, not_enabled, score, standard_arn
+from incident.readiness import PARTS, State, judged, not_enabled, score, standard_arn
 from incident.readiness_once import TESTED_WITHIN, escalation, evidence_store
 
 ACCOUNT, REGION = "111122223333", "eu-central-1"

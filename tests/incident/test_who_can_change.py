@@ -31,8 +31,8 @@ def statements(draw, simple: bool = False):
 
 
 def layers(simple: bool = False):
-    documents = st.lists(statements(simple), max_size=3).map(lambda some: {"Statement": some})
-    return st.lists(st.lists(documents, max_size=2).map(lambda some: Layer(tuple(some))), min_size=1, max_size=2)
+    documents = st.lists(statements(simple), min_size=1, max_size=3).map(lambda some: {"Statement": some})
+    return st.lists(st.lists(documents, min_size=1, max_size=2).map(lambda some: Layer(tuple(some))), min_size=1, max_size=2)
 
 
 def named(patterns, name: str) -> bool:
@@ -81,6 +81,17 @@ def test_without_conditions_and_single_resources_the_answer_is_exact(told):
 def test_what_is_not_read_is_never_a_yes_and_a_deny_that_is_read_is_a_no(told):
     hidden = [*told, Layer((), ("arn:aws:iam::aws:policy/Unread",))]
     assert judge(hidden, ACTION) is (Verdict.NO if judge(told, ACTION) is Verdict.NO else Verdict.UNKNOWN)
+
+
+@pytest.mark.parametrize("place", ["beside it", "in the boundary"])
+def test_a_deny_wins_wherever_it_stands(place):
+    deny = {"Statement": [{"Effect": "Deny", "Action": "ec2:*Route", "Resource": "*"}, allow("*")["Statement"]]}
+    told = [Layer((allow("*"), deny))] if place == "beside it" else [Layer((allow("*"),)), Layer((deny,))]
+    assert (judge(told, ACTION), judge(told, "ec2:CreateVpc")) == (Verdict.NO, Verdict.YES)
+
+
+def test_without_any_document_nothing_is_allowed():
+    assert judge([Layer(())], ACTION) is Verdict.NO
 
 
 def allow(*actions: str, **more) -> dict:
