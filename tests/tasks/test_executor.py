@@ -12,6 +12,7 @@ from drill.aws.config import RangeConfig
 from drill.aws.range import Range
 from incident.approvals import Answer
 from incident.collection import snapshot_steps
+from incident.new_ids import _renamed
 from incident.plan import Phase, Plan, PlannedCall, Step, step_id
 from incident.policy import Policy, Responder
 from incident.resources.compute import INSTANCE
@@ -20,7 +21,7 @@ from tasks.approvals import Approvals
 from tasks.aws import Aws
 from tasks.config import AwsConfig, Config, load_policy
 from tasks.evidence import EvidenceStore
-from tasks.executor import Executor, Result, _renamed
+from tasks.executor import Executor, Result
 from tasks.guarding import Guarding
 from tasks.ledger import Ledger
 
