@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from incident.boxes import PORTS, Box, Boxes, Version, common, everything, internet, minus, network, union, ways
-from incident.exposure import Exposure, Hop, Verdict, subnet_gates, through
+from incident.boxes import PORTS, Box, Boxes, Version, common, everything, internet, network, union
+from incident.exposure import Exposure, Hop, Verdict, in_subnets
 from incident.gates import Gate, groups_gate
 from incident.network.rules import Rule
 from incident.network.values import identifiers, items, mapping, structures, text, whole
@@ -42,27 +42,17 @@ def _versions(address_type: str) -> tuple[Version, ...]:
 
 def _judged(seen: Visible, arn: str, told: Mapping[str, Any], version: Version) -> Exposure:
     """The widest of what is reached in its subnets: a client may take the address in any of them."""
-    subnets = identifiers(_now(seen, arn, told, "Subnets"))
-    listeners = [listener_gate(seen, arn, version), _groups(seen, arn, told, version)]
-    first = Hop(arn, "internet-facing load balancer")
-    found = [
-        through(
-            seen,
-            [*subnet_gates(seen, subnet, version), *listeners],
-            what="load balancer",
-            resource=arn,
-            address=text(told.get("LoadBalancerName")),
-            version=version,
-            instance="",
-            first=first,
-        )
-        for subnet in subnets or [""]
-    ]
-    widest = min(found, key=lambda one: list(Verdict).index(one.verdict))
-    boxes = union(box for one in found for box in one.boxes)
-    behind = tuple(_behind(seen, arn, told)) if widest.verdict in (Verdict.OPEN, Verdict.UNKNOWN) else ()
-    maybe = minus(union(box for one in found for box in one.maybe), boxes)
-    return replace(widest, boxes=boxes, maybe=maybe, reached=ways(version, boxes), perhaps=ways(version, maybe), behind=behind)
+    widest = in_subnets(
+        seen,
+        identifiers(_now(seen, arn, told, "Subnets")) or [""],
+        [listener_gate(seen, arn, version), _groups(seen, arn, told, version)],
+        what="load balancer",
+        resource=arn,
+        address=text(told.get("LoadBalancerName")),
+        version=version,
+        first=Hop(arn, "internet-facing load balancer"),
+    )
+    return replace(widest, behind=tuple(_behind(seen, arn, told))) if widest.verdict in (Verdict.OPEN, Verdict.UNKNOWN) else widest
 
 
 def _now(seen: Visible, arn: str, told: Mapping[str, Any], name: str) -> list[Any]:

@@ -37,6 +37,9 @@ NEEDED = frozenset(
         "vpc-block-public-access",
         "load-balancer",
         "target-group",
+        "classic-load-balancer",
+        "database",
+        "function",
     }
 )
 """A kind of each family whose settings the path from the internet is judged by."""

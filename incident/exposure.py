@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -111,6 +111,37 @@ def through(
         boxes=sure,
         maybe=minus(may, sure),
     )
+
+
+def in_subnets(
+    seen: Visible,
+    subnets: Iterable[str],
+    gates: Sequence[Gate],
+    *,
+    what: str,
+    resource: str,
+    address: str,
+    version: Version,
+    first: Hop,
+) -> Exposure:
+    """Of what has an address in each of its subnets: the widest, for a client may take any."""
+    found = [
+        through(
+            seen,
+            [*subnet_gates(seen, subnet, version), *gates],
+            what=what,
+            resource=resource,
+            address=address,
+            version=version,
+            instance="",
+            first=first,
+        )
+        for subnet in subnets
+    ]
+    widest = min(found, key=lambda one: list(Verdict).index(one.verdict))
+    boxes = union(box for one in found for box in one.boxes)
+    maybe = minus(union(box for one in found for box in one.maybe), boxes)
+    return replace(widest, boxes=boxes, maybe=maybe, reached=ways(version, boxes), perhaps=ways(version, maybe))
 
 
 def newly_open(before: Iterable[Exposure], after: Iterable[Exposure]) -> list[Exposure]:

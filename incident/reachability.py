@@ -17,15 +17,18 @@ from collections.abc import Iterator
 
 from incident.balancers import balancer_exposures
 from incident.boxes import Version, common, internet, network
+from incident.endpoints import ENDPOINTS, endpoint_exposures
 from incident.exposure import NOT_READ, Exposure, Hop, Verdict, subnet_gates, through
 from incident.gates import groups_gate, leads_out
 from incident.network.values import identifiers, mapping, text
 from incident.visible import Visible
 
+_ADDRESSES = ("network-interface-public-address", "address-association", "network-interface-address")
+
 
 def exposures(seen: Visible) -> list[Exposure]:
-    """Every interface and load balancer of a region with what the internet reaches of it, the open ones first."""
-    found = [*_interfaces(seen), *balancer_exposures(seen), *_not_read(seen)]
+    """Everything of a region that may be reached, with what the internet reaches of it, the open ones first."""
+    found = [*_interfaces(seen), *balancer_exposures(seen), *endpoint_exposures(seen), *_not_read(seen)]
     return sorted(found, key=lambda one: (list(Verdict).index(one.verdict), one.what, one.resource, one.version))
 
 
@@ -37,7 +40,9 @@ def _interfaces(seen: Visible) -> Iterator[Exposure]:
         public = [*_public_addresses(seen, interface)]
         for address, version, hop in public:
             yield _judged(seen, interface, address, version, hop)
-        if not public:
+        # With an IPv6 address it may still have one of IPv4 that was not read.
+        read = all(map(seen.read_all_of, _ADDRESSES))
+        if not public or (not read and all(version != 4 for _, version, _ in public)):
             yield _without_address(seen, interface)
 
 
@@ -85,8 +90,7 @@ def _judged(seen: Visible, interface: str, address: str, version: Version, hop: 
 def _without_address(seen: Visible, interface: str) -> Exposure:
     """Nobody on the internet can name it; it may still reach out through a NAT gateway."""
     subnet = seen.told("network-interface", interface, "SubnetId")
-    kinds = ("network-interface-public-address", "address-association", "network-interface-address")
-    missing = tuple(f"the public addresses ({kind}) of {interface}" for kind in kinds if not seen.read_all_of(kind))
+    missing = tuple(f"the public addresses ({kind}) of {interface}" for kind in _ADDRESSES if not seen.read_all_of(kind))
     instance = seen.told("network-interface-attachment", interface, "InstanceId")
     where = (seen.scope.account, seen.scope.region, "interface", interface)
     if missing:
@@ -97,9 +101,13 @@ def _without_address(seen: Visible, interface: str) -> Exposure:
     return Exposure(*where, Verdict.CLOSED, instance=instance, path=(Hop(interface, "no public address"),))
 
 
+_LISTED = (("network-interface", "interfaces"), ("load-balancer", "load balancers"), *ENDPOINTS)
+"""The kinds whose resources are judged, and how many of them are called."""
+
+
 def _not_read(seen: Visible) -> Iterator[Exposure]:
     """Where not even the list of what there is was read, and addresses of interfaces that the list does not show."""
-    for kind, what in (("network-interface", "interfaces"), ("load-balancer", "load balancers")):
+    for kind, what in _LISTED:
         if not seen.read_all_of(kind):
             unknown = (f"which {what} there are: not all of them were read",)
             yield Exposure(seen.scope.account, seen.scope.region, what, NOT_READ, Verdict.UNKNOWN, unknown=unknown)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from incident.collector import collector_paused
 from incident.families import FAMILIES
 from incident.family import Family, Read, Scope
 from incident.ledger import BASELINE_CHAIN, Kind
@@ -59,6 +60,11 @@ def sweep_region(aws: Aws, scope: Scope, at: datetime, only: frozenset[str] | No
 
     With `only`, no more than the families that own one of these kinds are asked.
     """
+    with collector_paused():
+        return _swept(aws, scope, at, only)
+
+
+def _swept(aws: Aws, scope: Scope, at: datetime, only: frozenset[str] | None) -> Swept:
     found: list[Observed] = []
     failed: dict[str, str] = {}
     asked = [family for family in FAMILIES if family.inventory and (not family.home_only or scope.region == aws.config.home_region)]
@@ -114,9 +120,8 @@ class Baselines:
 
     def keep(self, swept: Swept) -> str:
         """Store a sweep and return its SHA-256 in hex."""
-        rows = [[list(item.key), item.value, dict(item.handles)] for item in swept.settings]
-        told = {"settings": rows, "failed": swept.failed, "covered": sorted(swept.covered)}
-        content = gzip.compress(json.dumps(told, default=str).encode(), mtime=0)
+        with collector_paused():
+            content = _content(swept)
         digest = hashlib.sha256(content).hexdigest()
         name = f"{swept.scope.account}/{swept.scope.region}/{swept.at:%Y%m%dT%H%M%S%f}.json.gz"
         path = self._folder / name
@@ -128,7 +133,7 @@ class Baselines:
             "at": swept.at.isoformat(),
             "account": swept.scope.account,
             "region": swept.scope.region,
-            "settings": len(rows),
+            "settings": len(swept.settings),
             "failed": swept.failed,
         }
         self._ledger.append(BASELINE_CHAIN, Kind.COVERAGE, f"sweep:{name}", body)
@@ -166,6 +171,12 @@ class Baselines:
         path = self._folder / name
         content = path.read_bytes() if path.exists() else b""
         return content if hashlib.sha256(content).hexdigest() == digest else None
+
+
+def _content(swept: Swept) -> bytes:
+    rows = [[list(item.key), item.value, dict(item.handles)] for item in swept.settings]
+    told = {"settings": rows, "failed": swept.failed, "covered": sorted(swept.covered)}
+    return gzip.compress(json.dumps(told, default=str).encode(), mtime=0)
 
 
 def _priors(content: dict[str, Any], at: datetime) -> Iterator[tuple[SettingKey, PriorValue]]:

@@ -8,11 +8,12 @@ https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.h
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from incident.family import Acts, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, always_there, family, immutable, seen
 from incident.network.service import Service
-from incident.network.values import flag, identifiers, mapping, structures, text
+from incident.network.values import flag, identifiers, mapping, present, structures, text, whole
 from incident.record import JsonObject
 from incident.settings import UNKNOWN, Observed, SettingKey, Value, Write
 
@@ -43,12 +44,20 @@ def _modify(event: Event) -> Iterator[Write]:
 def _observe(scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
     for instance in structures(answer.get("DBInstances")):
         database, settled = text(instance.get("DBInstanceIdentifier")), text(instance.get("DBInstanceStatus")) != "modifying"
-        vpc = text(mapping(instance.get("DBSubnetGroup")).get("VpcId"))
-        yield seen(scope, DATABASE, database, {"Engine": text(instance.get("Engine")), "VpcId": vpc})
+        yield seen(scope, DATABASE, database, _database(instance))
         yield seen(scope, ATTRIBUTE, database, flag(instance.get(_PUBLIC)), _PUBLIC, settled=settled)
         groups = [group for group in structures(instance.get("VpcSecurityGroups")) if text(group.get("Status")) != "removing"]
         settled = settled and all(text(group.get("Status")) != "adding" for group in groups)
         yield seen(scope, ATTRIBUTE, database, sorted(identifiers(groups, "VpcSecurityGroupId")), _GROUPS, settled=settled)
+
+
+def _database(told: JsonObject) -> dict[str, Any]:
+    """What of an instance never changes, or is none of ours to change; its port tells what of it is reached."""
+    group = mapping(told.get("DBSubnetGroup"))
+    subnets = sorted(identifiers(group.get("Subnets"), "SubnetIdentifier"))
+    port = whole(mapping(told.get("Endpoint")).get("Port"))
+    where = present({"SubnetIds": subnets, "Port": port})
+    return {"Engine": text(told.get("Engine")), "VpcId": text(group.get("VpcId")), **where}
 
 
 def _read(key: SettingKey) -> Read:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -66,8 +67,11 @@ class LocalFlowLogs:
     def __init__(self, files: Iterable[Path], format_: Sequence[str] = DEFAULT_FORMAT) -> None:
         self._database = duckdb.connect(config={"enable_external_access": True, "preserve_insertion_order": False})
         self._database.execute("SET TimeZone='UTC'")
+        self._spill = TemporaryDirectory(prefix="countermand-flow-logs-")
+        self._database.execute(f"SET temp_directory='{self._spill.name}'")
         self._texts: dict[tuple[tuple[str, ...], int], _Group] = {}
         self._parquet: list[str] = []
+        self._scanned: frozenset[str] = frozenset()
         for file in _found(files):
             self._take(file, tuple(format_))
         if not self._texts and not self._parquet:
@@ -85,16 +89,35 @@ class LocalFlowLogs:
             raise FlowLogFileError(
                 f"{query.name} needs {', '.join(lacking)}, which these flow logs do not keep; add it to their format"
             )
-        return self.run(query.for_duckdb(), {name: values[name] for name in set(query.parameters)})
+        try:
+            self._scan(query.fields | ({"log-status"} & self.fields))
+        except duckdb.Error as error:
+            raise _unreadable(error) from None
+        return self._answer(query.for_duckdb(), {name: values[name] for name in set(query.parameters)})
 
     def run(self, sql: str, values: Mapping[str, Parameter]) -> Answer:
         """Run SQL in DuckDB's dialect over the table `flow_logs`."""
+        self._database.execute("DROP TABLE IF EXISTS temp.flow_logs")
+        self._scanned = frozenset()
+        return self._answer(sql, values)
+
+    def _scan(self, fields: frozenset[str]) -> None:
+        """Read the files once for a query, its doubts and the queries after it: unpacking and splitting them is most of the work.
+
+        What does not fit into memory goes to a folder of DuckDB's own.
+        """
+        if not fields <= self._scanned:
+            self._scanned |= fields
+            columns = ", ".join(f'"{column(name)}"' for name in sorted(self._scanned))
+            self._database.execute(f"CREATE OR REPLACE TEMP TABLE flow_logs AS SELECT {columns} FROM memory.main.flow_logs")  # noqa: S608
+
+    def _answer(self, sql: str, values: Mapping[str, Parameter]) -> Answer:
         try:
             found = self._database.execute(sql, dict(values))
             names = tuple(one[0] for one in found.description or ())
             rows = tuple(found.fetchall())
         except duckdb.Error as error:
-            raise FlowLogFileError(f"the flow logs cannot be read: {str(error).splitlines()[0]}") from None
+            raise _unreadable(error) from None
         return Answer(names, rows, tuple(self._doubts()))
 
     def _doubts(self) -> list[str]:
@@ -151,6 +174,10 @@ class LocalFlowLogs:
             store_rejects=True,
             max_line_size=_LONGEST_LINE,
         )
+
+
+def _unreadable(error: duckdb.Error) -> FlowLogFileError:
+    return FlowLogFileError(f"the flow logs cannot be read: {str(error).splitlines()[0]}")
 
 
 def moment(at: datetime) -> int:
