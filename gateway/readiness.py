@@ -82,15 +82,17 @@ async def prefect_is_there() -> str:
     return ""
 
 
-async def worker_is_there(pool: str = POOL) -> str:
-    """At least one worker has said within its last heartbeats that it takes work of the pool."""
+async def worker_is_there() -> str:
+    """At least one worker has said within its last heartbeats that it takes work of the pool where responses run."""
+    pool = POOL
     try:
         async with get_client() as client:
+            pool = (await client.read_deployment_by_name(DEPLOYMENT)).work_pool_name or POOL
             if (await client.read_work_pool(pool)).is_paused:
                 return f"the work pool {pool} is paused; run `prefect work-pool resume {pool}`"
             workers = await client.read_workers_for_work_pool(pool)
     except ObjectNotFound:
-        return f"there is no work pool {pool}; run `countermand deploy`"
+        return f"there is no work pool {pool} with the deployment {DEPLOYMENT}; run `countermand deploy`"
     except (PrefectException, httpx.HTTPError, RuntimeError) as error:
         return f"Prefect does not say ({type(error).__name__})"
     return "" if any(worker.status is WorkerStatus.ONLINE for worker in workers) else f"no worker of the work pool {pool} is online"
