@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: setup demo test test-fast bench fuzz mutation nightly lint format lock pictures clean
+.PHONY: setup demo test test-fast bench fuzz ha mutation nightly lint format lock pictures clean
 
 setup: $(STAMP)
 
@@ -48,6 +48,10 @@ fuzz: setup
 	@COUNTERMAND_FUZZ=100000 COUNTERMAND_EXAMPLES=1000 $(BIN)/python -m pytest tests/gateway/test_fuzzed_door.py tests/gateway/test_openapi.py \
 		-n 0 -s -q $(PYTEST_ARGS)
 
+# Ten incidents on two of every part, each killed in turn, and a worker cut off from the network; as root, some 15 minutes.
+ha: setup
+	@$(BIN)/python -m bench.ha.run
+
 # Changes the engine in one place at a time and looks whether its tests notice; some minutes.
 mutation: setup
 	@$(BIN)/python bench/mutation.py $(PYTEST_WORKERS)
@@ -60,6 +64,7 @@ lint: setup
 	$(BIN)/cfn-lint deployments/aws/*.yaml
 	$(BIN)/countermand policies --check deployments/aws/responder-role.yaml
 	$(BIN)/countermand flow-tables --check deployments/aws/flow-logs-athena.yaml
+	$(BIN)/countermand settings --check docs/settings.md
 	$(BIN)/countermand preparation-stacks --check deployments/aws
 
 format: setup

@@ -29,6 +29,7 @@ from gateway.commands import (
     reporting,
     responders,
     serving,
+    settings,
     suppressing,
     who_can_change,
 )
@@ -46,6 +47,7 @@ for commands in (
     practice,
     doors,
     serving,
+    settings,
     opening,
     incidents,
     reporting,

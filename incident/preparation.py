@@ -86,7 +86,13 @@ class FlowLogPlan(_Strict):
 
 
 class TrailPlan(_Strict):
-    """The trail that an account gets which has no multi-region one with log file validation."""
+    """The trail that an account gets which has no multi-region one with log file validation.
+
+    Attributes:
+        name: the trail's name.
+        bucket: the bucket that it delivers to.
+        prefix: what stands before `AWSLogs/` in the bucket.
+    """
 
     name: str = Field(default="countermand", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]$")
     bucket: str = Field(default="", pattern=_BUCKET)
@@ -94,9 +100,13 @@ class TrailPlan(_Strict):
 
 
 class RecorderPlan(_Strict):
-    """AWS Config's recorder and where it delivers. Without a role it uses Config's service-linked one.
+    """AWS Config's recorder and where it delivers.
 
-    `topic` is the name of the topic that hears of every change, apart from the one that wakes people; empty means none.
+    Attributes:
+        bucket: the bucket that it delivers to.
+        prefix: what stands before `AWSLogs/` in the bucket.
+        role: ARN of the recorder's role; empty means Config's service-linked one.
+        topic: the name of the topic that hears of every change, apart from the one that wakes people; empty means none.
     """
 
     bucket: str = Field(default="", pattern=_BUCKET)
@@ -108,7 +118,9 @@ class RecorderPlan(_Strict):
 class AlertPlan(_Strict):
     """The topic of alarms and of changes, in each region, and who hears of it.
 
-    `subscribe` are e-mail addresses, and HTTPS addresses such as the gateway's `/webhooks/sns`.
+    Attributes:
+        topic: the topic's name.
+        subscribe: e-mail addresses, and HTTPS addresses such as the gateway's `/webhooks/sns`.
     """
 
     topic: str = Field(default="countermand-alerts", pattern=_NAME)

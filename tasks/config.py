@@ -199,6 +199,9 @@ class SlackConfig(BaseModel):
     Attributes:
         mode: how clicks and commands come in: `socket` (Socket Mode) needs `app_token` and no door to the outside; `http` needs
             `signing_secret`, and the gateway's `/slack/events` reachable for Slack.
+        bot_token: begins with `xoxb-`; without it no message is sent.
+        app_token: begins with `xapp-`, for Socket Mode.
+        signing_secret: by which Slack signs what it sends, for mode `http`.
         place: `thread` keeps each incident in one thread of `channel`; `channel` opens a private channel for each.
         channel: the channel's id.
         team: the workspace's id; people of other workspaces are refused.
@@ -237,6 +240,7 @@ class EmailConfig(BaseModel):
     """The mail server by which escalation sends. Without a host no e-mail is sent.
 
     Attributes:
+        host, port: where the mail server is.
         tls: `starttls` demands STARTTLS (port 587), `tls` is TLS from the first byte (port 465), `none` is for a relay on a
             network that you trust.
         user, password: what the server wants to know; empty means it wants nothing.
@@ -314,6 +318,8 @@ class GatewayConfig(BaseModel):
     """The doors.
 
     Attributes:
+        host, port: where the doors listen; put a TLS proxy before them.
+        public_url: under which address people and Slack reach them.
         webhook_keys: the current key and, during a rotation, the next.
         sns_topics: ARNs of the topics that may deliver over HTTPS.
         queues: the queues that findings are fetched from.
@@ -338,7 +344,16 @@ class GatewayConfig(BaseModel):
 
 
 class Config(BaseSettings):
-    """All of it. `COUNTERMAND_CONFIG` names a YAML file; `COUNTERMAND_…` variables override it (`__` between parts)."""
+    """All of it. `COUNTERMAND_CONFIG` names a YAML file; `COUNTERMAND_…` variables override it (`__` between parts).
+
+    Attributes:
+        home: the folder for state: ledger, evidence, baselines, roster and reports, unless they are kept elsewhere.
+        ledger_url: the ledger's database, as `postgresql://…`; empty means a SQLite file under `home`.
+        policy_file: who may decide, what is protected, how far a plan may reach: `deployments/policy.example.yaml`.
+        escalation_file: who is told and when; empty means nobody is: `deployments/escalation.example.yaml`.
+        prefect_ui_url: under which address people reach Prefect's page.
+        webhooks: receivers that escalation calls, each under a name of your own.
+    """
 
     model_config = SettingsConfigDict(env_prefix="COUNTERMAND_", env_nested_delimiter="__", extra="forbid")
 
