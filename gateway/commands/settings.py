@@ -12,14 +12,14 @@ from gateway.commands.shell import Json, UserError, console, errors
 
 app = typer.Typer()
 
-# One line of Markdown is one of the file; see docs/settings.md.
 _HEAD = """<!-- Made by `countermand settings --write`; change what the classes in tasks/config.py say, not this file. -->
 # Settings
 
-`COUNTERMAND_CONFIG` names a YAML file. Any value can be given by the environment instead, which wins: `COUNTERMAND_`, the name in
-capitals, `__` for each dot, as in `COUNTERMAND_SLACK__BOT_TOKEN` for `slack.bot_token`; a list or a group as JSON. Keep what is
-marked **Secret** there, or in a file that only Countermand's user can read. A name that is not in the table is refused. `*` is a name
-of your own, `[]` each of a list. Policy and escalation have files of their own: [containment](containment.md), [escalation](escalation.md).
+`COUNTERMAND_CONFIG` names a YAML file. Any value can be given by the environment instead, which wins: `COUNTERMAND_`,
+the name in capitals, `__` for each dot, as in `COUNTERMAND_SLACK__BOT_TOKEN` for `slack.bot_token`; a list or a group
+as JSON. Keep what is marked **Secret** there, or in a file that only Countermand's user can read. A name that is not in
+the table is refused. `*` is a name of your own, `[]` each of a list. Policy and escalation have files of their own:
+[containment](containment.md), [escalation](escalation.md).
 
 """
 
