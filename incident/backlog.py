@@ -44,21 +44,26 @@ class Item:
         return f"done: {self.done}" if self.done else "open" if self.owner else "open, without owner"
 
 
+def _whole(text: str) -> str:
+    """A text as the ledger can hold it: a terminal may hand over bytes that are no text."""
+    return text.strip().encode("utf-8", "replace").decode()
+
+
 def item_id(title: str) -> str:
     """The same id for the same words, so that an item that is added twice stands once."""
-    return f"item-{hashlib.sha256(title.strip().lower().encode()).hexdigest()[:8]}"
+    return f"item-{hashlib.sha256(_whole(title).lower().encode()).hexdigest()[:8]}"
 
 
 def added(title: str, perspective: str, person: str) -> Mapping[str, Any]:
-    return {"does": "add", "item": item_id(title), "title": title.strip(), "perspective": perspective, "person": person}
+    return {"does": "add", "item": item_id(title), "title": _whole(title), "perspective": perspective, "person": person}
 
 
 def assigned(item: str, owner: str, due: str, person: str) -> Mapping[str, Any]:
-    return {"does": "assign", "item": item, "owner": owner.strip(), "due": due, "person": person}
+    return {"does": "assign", "item": item, "owner": _whole(owner), "due": due, "person": person}
 
 
 def finished(item: str, how: str, person: str) -> Mapping[str, Any]:
-    return {"does": "done", "item": item, "how": how.strip(), "person": person}
+    return {"does": "done", "item": item, "how": _whole(how), "person": person}
 
 
 def items(lines: Iterable[Line]) -> tuple[Item, ...]:

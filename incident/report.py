@@ -89,6 +89,7 @@ class Report:
     manifest: str
     closed: dict[str, Any] = field(default_factory=dict[str, Any])
     head: tuple[int, str] = field(default=(0, ""))
+    redacted: bool = False
     who: ActorGraph = field(default_factory=ActorGraph)
     when: Timeline = field(default_factory=Timeline)
     ours: tuple[str, ...] = ()
@@ -135,6 +136,9 @@ def report(lines: Sequence[Line]) -> Report:
     proof, actor, costs = _last(lines, Kind.PROOF), _last(lines, Kind.ACTOR), _last(lines, Kind.COSTS)
     plans = [Plan.model_validate(line.body["plan"]) for line in lines if line.kind == Kind.PLAN]
     outcomes = [line for line in lines if line.kind == Kind.OUTCOME]
+    # A plan is found by the digest that its line says: an outsider's copy of it has another.
+    planned = [str(line.body["digest"]) for line in lines if line.kind == Kind.PLAN]
+    steps = {(digest, step.id): step for digest, plan in zip(planned, plans, strict=True) for step in plan.steps}
     case, evidence = CaseFile(lines), [dict(line.body) for line in lines if line.kind == Kind.EVIDENCE]
     return Report(
         incident=opened.incident,
@@ -142,7 +146,7 @@ def report(lines: Sequence[Line]) -> Report:
         finding=dict(opened.body),
         proof=dict(proof.body) if proof else {},
         actor=dict(actor.body) if actor else {},
-        done=tuple(_done(line, plans) for line in outcomes),
+        done=tuple(_done(line, steps) for line in outcomes),
         unplanned=tuple(_unplanned(plans)),
         kept=tuple(dict.fromkeys(kept for plan in plans for kept in plan.kept)),
         doubts=_doubts(plans),
@@ -182,9 +186,9 @@ def _last(lines: Sequence[Line], kind: Kind) -> Line | None:
     return _first(reversed(lines), kind)
 
 
-def _done(line: Line, plans: Sequence[Plan]) -> Done:
+def _done(line: Line, steps: Mapping[tuple[str, str], Step]) -> Done:
     body = line.body
-    step = _step(plans, str(body["plan"]), str(body["step"]))
+    step = steps.get((str(body["plan"]), str(body["step"])))
     return Done(
         step=str(body["step"]),
         title=str(body["title"]),
@@ -207,10 +211,6 @@ def _is_held(line: Line) -> bool:
 def _made_by_us(line: Line) -> str:
     body = line.body
     return f"{body['new_id']} ({body['account']}, {body['region']}): {body['title']}"
-
-
-def _step(plans: Sequence[Plan], digest: str, step_id: str) -> Step | None:
-    return next((step for plan in plans if plan.digest == digest for step in plan.steps if step.id == step_id), None)
 
 
 def _unplanned(plans: Sequence[Plan]) -> Iterable[dict[str, Any]]:

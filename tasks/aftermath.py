@@ -39,7 +39,7 @@ class Aftermath:
         problem = _unknown(incident, lines) or remark_problem(section, text) or self._may_not(lines, person, code)
         if problem:
             return problem
-        remark = Remark(section=section, text=text.strip(), person=person, surface=SURFACE, at=self._clock())
+        remark = Remark(section=section, text=_speakable(text), person=person, surface=SURFACE, at=self._clock())
         return self._write(incident, Kind.REMARK, f"remark:{section}", [remark.model_dump(mode="json")])
 
     def backlog(self, chain: str, bodies: Sequence[Mapping[str, Any]], *, person: str, code: str) -> str:
@@ -60,7 +60,7 @@ class Aftermath:
         problem = self._may_not(lines, person, code)
         if problem:
             return (problem,)
-        body = {"person": person, "surface": SURFACE, "method": "one-time-code", "reason": reason.strip()[:1000]}
+        body = {"person": person, "surface": SURFACE, "method": "one-time-code", "reason": _speakable(reason)[:1000]}
         self._ledger.append(incident, Kind.CLOSED, "closed", {**body, "forced": bool(against), "against": list(against)})
         return ()
 
@@ -96,6 +96,11 @@ class Aftermath:
         keyed = [(chain, kind, f"{prefix}:{position}:{_digest(body)}", body) for body in bodies]
         self._ledger.append_all(keyed)
         return ""
+
+
+def _speakable(text: str) -> str:
+    """A text as the ledger can hold it: a terminal may hand over bytes that are no text."""
+    return text.strip().encode("utf-8", "replace").decode()
 
 
 def _digest(body: Mapping[str, Any]) -> str:
