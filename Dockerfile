@@ -4,7 +4,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /opt/countermand
 RUN python -m venv .venv
 COPY requirements.lock pyproject.toml README.md LICENSE ./
-RUN .venv/bin/python -m pip install --require-hashes --requirement requirements.lock
+RUN .venv/bin/python -m pip install --require-hashes --requirement requirements.lock --constraint requirements.lock
 COPY . .
 RUN .venv/bin/python -m pip install --no-deps --no-build-isolation --editable .
 

@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The stamp's name carries what it stands for, so that a change of either file, and only that, sets up again.
 INPUTS := $(shell cat requirements.lock pyproject.toml | cksum | tr -d ' ')
+# The lock is given twice, for as requirements alone it does not bind an extra: pip then takes the newest version, and finds no hash.
+LOCK := --require-hashes --requirement requirements.lock --constraint requirements.lock
 STAMP := $(VENV)/.set-up-$(INPUTS)
 PYTHON ?= $(shell for candidate in python3.11 python3.12 python3.13 python3; do \
 	command -v $$candidate >/dev/null 2>&1 && $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$candidate && break; done)
@@ -18,7 +20,7 @@ $(STAMP):
 	@test -n "$(PYTHON)" || { echo "countermand needs Python 3.11 or newer; install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV) with $(PYTHON) (about a minute the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install $(LOCK)
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/.set-up*
 	@touch $@
