@@ -13,7 +13,7 @@ from typing import Any
 
 from incident.messages import plain
 from incident.network.values import items, structures, text
-from incident.readiness import standard_arn
+from incident.posture.readiness import standard_arn
 from incident.report import Report
 
 OWN = "countermand/"

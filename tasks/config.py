@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from incident.policy import Policy
-from incident.preparation import Preparation
+from incident.posture.preparation import Preparation
 from tasks.running_config import LogConfig, ServeConfig, TracesConfig
 
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from incident import change_rules
-from incident.places import PORTS_RULE
-from incident.preparing import DESCRIPTION, DOCUMENT_NAME
-from incident.readiness import NAT
+from incident.posture import change_rules
+from incident.posture.places import PORTS_RULE
+from incident.posture.preparing import DESCRIPTION, DOCUMENT_NAME
+from incident.posture.readiness import NAT
 from tasks.closing_ports import closing_document
 
 Json = dict[str, Any]

@@ -11,7 +11,8 @@ from incident.guards import refusals, tagged
 from incident.ledger import Kind
 from incident.plan import Plan, Unplanned
 from incident.planner import Unread
-from incident.preparing import CASE, goals, planned
+from incident.posture.goals import CASE, planned
+from incident.posture.preparing import goals
 from incident.release import released, to_read
 from incident.settings import Observed, SettingKey
 from tasks.approvals import Refused

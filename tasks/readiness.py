@@ -8,10 +8,11 @@ from typing import Any
 
 from incident.family import Read, Scope
 from incident.ledger import ESCALATION_CHAIN, Kind
-from incident.places import LISTINGS, Gap, Listing, Place, details_of
-from incident.preparation import Preparation
-from incident.readiness import Check, State, judged, not_enabled
-from incident.readiness_once import drills, escalation, evidence_store, role
+from incident.posture.checks import Check, State
+from incident.posture.places import LISTINGS, Gap, Listing, Place, details_of
+from incident.posture.preparation import Preparation
+from incident.posture.readiness import judged, not_enabled
+from incident.posture.readiness_once import drills, escalation, evidence_store, role
 from tasks.aws import DENIED, Aws, AwsError
 from tasks.hands import Hands
 

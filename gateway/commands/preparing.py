@@ -16,7 +16,7 @@ from incident.messages import plain
 if TYPE_CHECKING:
     from incident.approvals import Asked
     from incident.plan import Plan
-    from incident.readiness import Check
+    from incident.posture.checks import Check
     from tasks.executor import Outcome
     from tasks.preparing import Preparing
     from tasks.readiness import Readiness
@@ -90,7 +90,7 @@ def _read(desk: Preparing, account: Several, region: Several) -> Readiness:
 
 
 def _points(checks: list[Check]) -> dict[str, Any]:
-    from incident.readiness import RULE, score
+    from incident.posture.checks import RULE, score
 
     points, most = score(checks)
     return {"points": points, "of": most, "rule": RULE}

@@ -14,7 +14,7 @@ from gateway.commands.shell import Json, Several, UserError, console, read_confi
 from incident.messages import plain
 
 if TYPE_CHECKING:
-    from incident.who_can_change import Power
+    from incident.posture.who_can_change import Power
 
 app = typer.Typer()
 _SHOWN = 4
@@ -26,7 +26,7 @@ def who_can_change(
     as_json: Json = False,
 ) -> None:
     """Show which users and roles may change the network, by what IAM's documents say. Reads AWS; changes nothing."""
-    from incident.who_can_change import NOT_EVALUATED, network_actions
+    from incident.posture.who_can_change import NOT_EVALUATED, network_actions
     from tasks.aws import AwsError
     from tasks.hands import wire
 
@@ -50,8 +50,8 @@ def who_can_change(
 
 def _read(aws: Any, accounts: list[str]) -> tuple[dict[str, list[Power]], list[str]]:
     from incident.family import Read, Scope
+    from incident.posture.who_can_change import powers
     from incident.resources.identity import GLOBAL
-    from incident.who_can_change import powers
     from tasks.aws import AwsError
 
     found: dict[str, list[Power]] = {}

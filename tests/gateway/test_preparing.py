@@ -16,9 +16,9 @@ from gateway.cli import app
 from gateway.commands import preparing, who_can_change
 from gateway.commands.shell import UserError
 from gateway.practice.configuration import granted_to, responder_credentials
-from incident import change_rules
 from incident.ledger import Kind
-from incident.preparing import CASE
+from incident.posture import change_rules
+from incident.posture.goals import CASE
 from tasks.config import ConfigError, load_config
 from tasks.hands import wire
 

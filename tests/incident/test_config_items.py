@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from examples import ACCOUNT, REGION, setting
 
-from incident.config_items import ITEM_TYPES, Question, captured_at, prior_values, question_about, told
+from incident.config_items import Question, captured_at, prior_values, question_about, told
+from incident.config_types import ITEM_TYPES
 from incident.family import Read, Scope
 from incident.network.registry import FAMILIES, family_for_kind
 from incident.settings import Source, canonical

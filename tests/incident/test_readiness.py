@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident import change_rules
 from incident.ledger import ESCALATION_CHAIN, GENESIS, Kind, chained
-from incident.places import LISTINGS, Gap, Place
 from incident.planner import Unread
-from incident.preparation import Preparation
-from incident.preparing import Goals, goals, planned
-from incident.readiness import PARTS, State, judged, not_enabled, score, standard_arn
-from incident.readiness_once import TESTED_WITHIN, escalation, evidence_store
+from incident.posture import change_rules
+from incident.posture.checks import PARTS, State, score
+from incident.posture.goals import Goals, planned
+from incident.posture.places import LISTINGS, Gap, Place
+from incident.posture.preparation import Preparation
+from incident.posture.preparing import goals
+from incident.posture.readiness import judged, not_enabled, standard_arn
+from incident.posture.readiness_once import TESTED_WITHIN, escalation, evidence_store
 
 ACCOUNT, REGION = "111122223333", "eu-central-1"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"

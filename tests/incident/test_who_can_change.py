@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident.who_can_change import Layer, Verdict, judge, network_actions, powers
+from incident.posture.who_can_change import Layer, Verdict, judge, network_actions, powers
 
 ACTION = "ec2:CreateRoute"
 PATTERNS = ("ec2:CreateRoute", "EC2:Create*", "ec2:*", "*", "ec2:CreateRout?", "ec2:DeleteRoute", "s3:*", "ec2:Create?")

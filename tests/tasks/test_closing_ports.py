@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from drill.aws import Range, RangeConfig
 from drill.client import boto_client
 from gateway.commands.preparation_stacks import template_texts
-from incident import change_rules
+from incident.posture import change_rules
 from tasks import close_ports
 from tasks.closing_ports import closing_document
 

@@ -7,51 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 
-from incident import change_rules
 from incident.family import Scope
 from incident.network.values import document, flag, items, mapping, structures, text
-from incident.places import PORTS_RULE, NotKnown, Place, may_match
-from incident.preparation import Preparation
+from incident.posture import change_rules
+from incident.posture.checks import CHANGES, FLOW_LOGS, GUARDDUTY, HUB, NAT_ALARMS, PARTS, PORTS, RECORDER, TRAIL, Check, State
+from incident.posture.places import PORTS_RULE, NotKnown, Place, may_match
+from incident.posture.preparation import Preparation
 from incident.resources.preparing.watching import flow_log_of
 
-FLOW_LOGS, NAT_ALARMS, TRAIL, GUARDDUTY = "flow logs", "NAT gateway alarms", "trail", "GuardDuty"
-RECORDER, HUB, CHANGES, PORTS = "Config recorder", "Security Hub", "change rule", "open ports"
-PARTS = (FLOW_LOGS, NAT_ALARMS, TRAIL, GUARDDUTY, RECORDER, HUB, CHANGES, PORTS)
-"""What each region is to have; the trail counts once an account."""
-
 FIFTEEN_MINUTES = "FIFTEEN_MINUTES"
-
-
-class State(StrEnum):
-    OK = "ok"
-    MISSING = "missing"
-    DENIED = "denied"
-    UNKNOWN = "unknown"
-    NOT_ENABLED = "not enabled"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One part in one place.
-
-    Attributes:
-        account, region: where; empty for what stands once for all.
-        lacking: ids of what lacks it.
-        next: what to do.
-        elsewhere: somebody else takes care of it, as the settings say.
-    """
-
-    account: str
-    region: str
-    part: str
-    state: State
-    detail: str
-    lacking: tuple[str, ...] = ()
-    next: str = ""
-    elsewhere: bool = False
 
 
 # --- judging ------------------------------------------------------------------------------------------------------------------
@@ -247,6 +213,11 @@ def standard_arn(region: str) -> str:
     return f"arn:{partition}:securityhub:{region}::standards/aws-foundational-security-best-practices/v/1.0.0"
 
 
+def topic_arn(name: str, account: str, region: str) -> str:
+    """A topic of one place."""
+    return f"arn:{standard_arn(region).split(':')[1]}:sns:{region}:{account}:{name}"
+
+
 def _hub(place: Place, wanted: Preparation) -> _Judged:
     if not place.listed("hub"):
         return _missing("Security Hub is off")
@@ -318,19 +289,3 @@ _JUDGES = {
     CHANGES: _changes,
     PORTS: _ports,
 }
-
-
-# --- score --------------------------------------------------------------------------------------------------------------------
-
-RULE = "one point for each line that is ok; missing, denied and unknown lines get none; regions that are not enabled do not count"
-
-
-def score(checks: Iterable[Check]) -> tuple[int, int]:
-    """The points, and how many there could be."""
-    counted = [one for one in checks if one.state is not State.NOT_ENABLED]
-    return sum(one.state is State.OK for one in counted), len(counted)
-
-
-def topic_arn(name: str, account: str, region: str) -> str:
-    """A topic of one place."""
-    return f"arn:{standard_arn(region).split(':')[1]}:sns:{region}:{account}:{name}"

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from incident.ledger import Line
-from incident.places import Gap
-from incident.readiness import Check, State
+from incident.posture.checks import Check, State
+from incident.posture.places import Gap
 
 TESTED_WITHIN = timedelta(days=90)
 """An escalation that nobody has tested for longer is as good as untested."""

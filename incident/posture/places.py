@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from incident import change_rules
 from incident.family import Read
 from incident.network.values import document, mapping, text
+from incident.posture import change_rules
 
 PORTS_RULE = "VPC_SG_OPEN_ONLY_TO_AUTHORIZED_PORTS"
 """https://docs.aws.amazon.com/config/latest/developerguide/vpc-sg-open-only-to-authorized-ports.html"""
