@@ -72,8 +72,12 @@ class Range:
 
     def start(self) -> Range:
         """Empty everything, prepare the accounts and listen."""
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.reset()
+        return self.listen()
+
+    def listen(self) -> Range:
+        """Listen, with everything as it is: after `stop`, or in a process that was forked from one in which nobody listened."""
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
         server = make_server(self.config.host, self.config.port, self.app, threaded=True, request_handler=_QuietHandler)
         server.daemon_threads = True  # type: ignore[attr-defined]
         self._server = server

@@ -4,23 +4,41 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, inspect, text
+
+from tasks.ledger.schema import REVISION
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x0C0FFEE
+
+
+class NewerLedger(Exception):
+    """The database is newer than this program; nothing was changed. The message is one line."""
 
 
 def migrate(engine: Engine) -> None:
     """Apply the migrations that the database lacks; several processes may do so at once.
 
     Raises:
-        CommandError: the database is newer than this program; nothing was changed.
+        NewerLedger: the database is newer than this program; nothing was changed.
     """
+    if not _is_current(engine):
+        _upgrade(engine)
+
+
+def _is_current(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return False
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [REVISION]
+
+
+def _upgrade(engine: Engine) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
@@ -29,15 +47,11 @@ def migrate(engine: Engine) -> None:
         # SQLite's BEGIN IMMEDIATE already keeps the others out.
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        found = _revision(connection)
+        found = MigrationContext.configure(connection).get_current_revision()
         if found is not None and found not in known:
-            raise CommandError(
+            raise NewerLedger(
                 f"its schema is {found[:40]}, and this version knows none after {newest}; install a newer Countermand"
             )
         if found != newest:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()

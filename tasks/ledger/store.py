@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, bindparam, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import Row, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
@@ -17,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from incident.ledger import GENESIS, Broken, Line, chained, verify
 from incident.settings import canonical
 from tasks.ledger.exclusion import Exclusion
-from tasks.ledger.migrate import migrate
+from tasks.ledger.migrate import NewerLedger, migrate
 from tasks.ledger.schema import LONGEST_INCIDENT, LONGEST_KEY, heads, lines
 
 _BUSY_SECONDS = 30
@@ -58,7 +57,7 @@ class Ledger:
         try:
             engine = _engine(url)
             migrate(engine)
-        except (SQLAlchemyError, CommandError, OSError, ImportError) as error:
+        except (SQLAlchemyError, NewerLedger, OSError, ImportError) as error:
             raise LedgerUnavailable(f"the ledger at {_without_password(url)} cannot be opened: {_reason(error)}") from None
         return cls(engine, clock)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 
 from incident.plan import Plan
@@ -32,11 +33,9 @@ def briefly(seconds: float) -> None:
     time.sleep(min(seconds, 0.02))
 
 
-def killed_at(
-    boundary: int, endpoint: str, account: str, ledger_url: str, policy: str, plans: list[str], credentials: dict[str, str]
-) -> None:
-    """Apply the plans; at the given boundary this process is gone, with no chance to tidy up."""
-    os.environ.update(credentials)
+def killed_when_told(told: Connection, boundary: int, ledger_url: str, policy: str, plans: list[str]) -> None:
+    """Apply the plans in the AWS that is named by `told`; at the given boundary this process is gone, with no chance to tidy up."""
+    endpoint, account = told.recv()
     passed = 0
 
     def count(name: str) -> None:

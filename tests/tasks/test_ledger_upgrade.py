@@ -9,12 +9,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from incident.ledger import GENESIS
 from incident.settings import canonical
 from tasks.ledger import Ledger, LedgerUnavailable
+from tasks.ledger import migrate as migrations
+from tasks.ledger.schema import REVISION
 
 BEGUN = datetime(2026, 11, 24, 9, 18, 40, 123456, tzinfo=UTC)
 CHAINS = {"intake": 3, "inc-0123456789ab": 40}
@@ -160,3 +164,9 @@ def test_a_ledger_of_a_later_release_is_refused_in_a_line_and_left_alone(first):
     assert said.endswith("install a newer Countermand")
     assert "\n" not in said
     assert passes(first, WAYS_ROUND[first.partition(":")[0]][0]), "nothing of it was changed"
+
+
+def test_the_revision_that_is_opened_without_alembic_is_the_newest_migration():
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_current_head() == REVISION
