@@ -14,7 +14,6 @@ from incident.ledger import Kind
 from incident.report import Report, report
 from tasks import render
 from tasks.costs import note_costs
-from tasks.flow_logs.touched import note_touched
 from tasks.hub_findings import import_findings
 from tasks.report_files import write_pages
 from tasks.work import in_thread, post
@@ -45,6 +44,9 @@ async def write_report(incident: str, look: int = 1) -> str:
 
 def _note_traffic(case: Case, look: int) -> None:
     """What the actor's addresses touched since the actor acted; where nobody was looked for, nothing is asked."""
+    # Here, for DuckDB and sqlglot take long to load, and every run would wait for them before its first task.
+    from tasks.flow_logs.touched import note_touched
+
     hands = case.hands
     if hands.ledger.find(case.incident, f"actor:{look}") is None:
         return

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -68,6 +67,9 @@ class Traces:
         self._provider: TracerProvider | None = None
         if config.url:
             headers = {name: value.get_secret_value() for name, value in config.headers.items()}
+            # Here, so that who wants no traces does not wait for the exporter to load.
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
             exporter = OTLPSpanExporter(endpoint=config.url, headers=headers, timeout=config.timeout_seconds)
             self._provider = TracerProvider(id_generator=_Ids(), resource=Resource.create({"service.name": "countermand"}))
             self._provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=_DELIVER_MILLISECONDS))
