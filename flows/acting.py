@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterable
-from uuid import UUID
 
 from prefect import flow
 from prefect.logging import get_run_logger
 
-from flows.artifacts import show_progress
+from flows.artifacts import SnapshotsShown, show_case
 from flows.case import Case, once
 from flows.facts import tell_what_waits
 from flows.planning import CONTAIN, EVIDENCE, RESTORE
@@ -26,6 +26,7 @@ from tasks.work import apply_step, begin_step, post, progress_of, read_settings
 
 COPIES, SEALS = "evidence-copies", "evidence-seals"
 _PROGRESS_SECONDS = 30
+_STEPS_SHOWN_SECONDS = 10
 
 
 @flow(name="begin evidence", persist_result=True)
@@ -57,13 +58,13 @@ async def keep_evidence(incident: str, look: int = 1) -> str:
 async def _taken(plan: Plan) -> list[Outcome]:
     """Carry the steps out side by side, and say from time to time how far the snapshots are."""
     applying = asyncio.gather(*(apply_step(plan, step) for step in plan.steps))
-    artifact: UUID | None = None
+    artifact = SnapshotsShown(plan)
     while not applying.done():
         await asyncio.wait([applying], timeout=_PROGRESS_SECONDS)
         if not applying.done():
             shown = await progress_of([step.key for step in plan.steps if step.key.kind in (EVIDENCE_SNAPSHOTS, EVIDENCE_COPY)])
             get_run_logger().info("%s: %s", plan.title, ", ".join(f"{one} {done}" for one, done in sorted(shown.items())))
-            artifact = await show_progress(plan, shown, artifact)
+            await artifact.show(shown)
     return await applying
 
 
@@ -140,11 +141,23 @@ async def carried_out(incident: str, look: int, what: str, name: str, first: boo
         await tell_what_waits(case, f"{what.lower()}-{look}")
     early = {step.id for step in first_wave(plan)}
     steps = [step for step in plan.steps if first is None or (step.id in early) == first]
-    outcomes = [await apply_step(plan, step) for step in steps]
+    outcomes = await _one_by_one(case, plan, steps)
     line = _in_words(what, outcomes)
     if steps:
         await post(incident, f"{what.lower()}-{look}", *messages.progress(_with_troubles(line, steps, outcomes)))
     return line
+
+
+async def _one_by_one(case: Case, plan: Plan, steps: list[Step]) -> list[Outcome]:
+    """Carry the steps out in their order, and show from time to time how far they are."""
+    outcomes: list[Outcome] = []
+    shown_at = time.monotonic()
+    for step in steps:
+        outcomes.append(await apply_step(plan, step))
+        if time.monotonic() - shown_at > _STEPS_SHOWN_SECONDS:
+            await show_case(case)
+            shown_at = time.monotonic()
+    return outcomes
 
 
 def _kept(case: Case, name: str, look: int) -> Plan:

@@ -14,7 +14,7 @@ from prefect import Flow, flow
 from prefect.runtime import flow_run
 
 from flows.acting import begin_evidence, contain, contain_at_once, eradicate, keep_evidence, recover
-from flows.artifacts import plan_address, show_plan
+from flows.artifacts import plan_address, show_case, show_plan
 from flows.case import Case
 from flows.detect import RESPOND, detect
 from flows.facts import keep_facts
@@ -69,7 +69,9 @@ LOOKS_FOR_FINDINGS = 5
 async def respond(incident: str) -> str:
     """Answer one incident, from the finding to the report."""
     with traces(hands().config.traces).span("respond", incident):
-        return await _respond(incident)
+        status = await _respond(incident)
+    await show_case(Case(incident))
+    return status
 
 
 async def _respond(incident: str) -> str:
@@ -172,6 +174,7 @@ async def _phase(phase: Flow[..., Any], case: Case, look: int) -> None:
         await phase(case.incident, look)
     if not case.done(phase.name.replace(" ", "-"), look):
         await phase.fn(case.incident, look)
+    await show_case(case)
 
 
 def _amendment_in_words(case: Case, look: int) -> str:
@@ -196,6 +199,7 @@ async def _agreed(case: Case, name: str, question: Question, look: int) -> bool:
     asked = case.hands.approvals.ask(plan, question, look, case.suspects(look))
     url = f"{case.hands.config.prefect_ui_url}/v2/runs/flow-run/{flow_run.id}"
     await post(case.incident, f"question:{asked.id}", *messages.question(plan, asked, url))
+    await show_case(case)
     whole_plan = plan_address(case.hands.config.prefect_ui_url, case.incident, name, look)
     standing = await answered(case.hands, plan, asked, whole_plan)
     if standing is Standing.APPROVED and not case.overtaken(look):

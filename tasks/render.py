@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -11,6 +11,7 @@ from markupsafe import Markup
 from incident.lifecycle import OUTCOMES
 from incident.messages import markdown
 from incident.report import Report
+from incident.words import span_in_words
 from tasks.pictures.actor_graph import actor_graph_svg
 from tasks.pictures.network import network_svg
 from tasks.pictures.timeline import timeline_svg
@@ -42,7 +43,7 @@ def _environment(autoescape: bool) -> Environment:
     )
     environment.filters["moment"] = lambda at: f"{at:%Y-%m-%d %H:%M:%S} UTC" if isinstance(at, datetime) else str(at)
     environment.filters["epoch"] = epoch
-    environment.filters["duration"] = duration
+    environment.filters["duration"] = span_in_words
     environment.filters["md"] = markdown
     return environment
 
@@ -50,13 +51,3 @@ def _environment(autoescape: bool) -> Environment:
 def epoch(seconds: object) -> str:
     """A time as flow logs count it, in words; empty where there is none."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC" if isinstance(seconds, int) else ""
-
-
-def duration(span: timedelta | None) -> str:
-    """A duration as people say it."""
-    if span is None:
-        return "not reached"
-    seconds = span.total_seconds()
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s" if seconds < 7200 else f"{seconds / 3600:.1f} h"

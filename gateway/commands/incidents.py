@@ -46,10 +46,10 @@ def show(incident: Annotated[str, typer.Argument(help="The incident's id.")]) ->
 
 def _show_the_rest(incident: str, shown: Report) -> None:
     """How long it took, what is still to be determined, who has what in the backlog, and what keeps it from being closed."""
+    from incident.words import span_in_words
     from tasks.hands import wire
-    from tasks.render import duration
 
-    took = ", ".join(f"{duration(span.took)} to {span.name}" for span in shown.times)
+    took = ", ".join(f"{span_in_words(span.took)} to {span.name}" for span in shown.times)
     console.print(escape(took), highlight=False)
     asked = ", ".join(section.title for section in shown.sections if section.is_open)
     if asked:

@@ -9,6 +9,7 @@ from typing import Any
 from examples import ACCOUNT, NOON, record, setting, step
 
 from incident.actor import Actor, Credential, Link
+from incident.approvals import fingerprint
 from incident.ledger import GENESIS, Kind, Line, chained
 from incident.means import means
 from incident.plan import Phase, Plan, Unplanned
@@ -171,7 +172,9 @@ def _carried_out(book: Book, names: Names) -> None:
     for name, plan, phase in (("contain", contain, "contain"), ("restore", restore, "recover")):
         body = {"name": name, "look": 1, "digest": plan.digest, "plan": plan.model_dump(mode="json")}
         book.add(Kind.PLAN, f"plan:{name}:1", body)
+        until = (book.at + timedelta(hours=4)).isoformat()
         asked = {"id": f"q-{name}", "question": name, "digest": plan.digest, "suspects": []}
+        asked |= {"asked_at": book.at.isoformat(), "expires_at": until, "people": 1, "fingerprint": fingerprint(plan)}
         book.add(Kind.QUESTION, f"question:q-{name}", asked)
         decision = {
             "question": f"q-{name}",
@@ -182,6 +185,7 @@ def _carried_out(book: Book, names: Names) -> None:
             "digest": plan.digest,
             "reason": f"{names.reason}: {names.user} is ours",
             "decided_at": book.at.isoformat(),
+            "expires_at": until,
         }
         book.add(Kind.DECISION, f"decision:q-{name}:{decision['person']}", decision, after=1200)
         for one in plan.steps:
