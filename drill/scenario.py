@@ -15,15 +15,19 @@ from drill.scenario_check import check_finding, check_steps, read_duration, requ
 from drill.scenario_faults import check_count, check_faults
 from drill.scenario_flows import check_flows
 from drill.scenario_principals import check_principals
+from drill.scenario_teaching import HARDEST, Teaching, check_teaching
 from drill.scenario_yaml import ScenarioError, Source
 
-__all__ = ["FindingSpec", "Principal", "Scenario", "ScenarioError", "Step", "load", "loads"]
+__all__ = ["HARDEST", "FindingSpec", "Principal", "Scenario", "ScenarioError", "Step", "library", "load", "loads"]
 
 _TOP = {
-    "name", "description", "teaching", "accounts", "regions", "principals", "estate", "attack", "finding", "expect",
+    "name", "description", "teaching", "difficulty", "hints", "good_responder", "questions", "answers", "goals",
+    "accounts", "regions", "principals", "estate", "attack", "finding", "expect",
     "baseline", "config", "trail_files", "delivery_lag", "snapshot_seconds", "snapshot_failures", "faults", "flows",
 }  # fmt: skip
 _EXPECT = {"restored", "complete", "actors"}
+_GOALS = {"contain": 900.0, "restore": 3600.0}
+"""The goals in seconds where a scenario names none."""
 _SCENARIOS = Path(__file__).parent / "scenarios"
 
 
@@ -117,7 +121,7 @@ class Scenario:
     finding: FindingSpec
     expect: dict[str, Any]
     description: str = ""
-    teaching: Any = ""
+    teaching: Teaching = field(default_factory=Teaching)
     baseline: bool = True
     config: bool = False
     trail_files: bool = False
@@ -142,6 +146,25 @@ def load(path: str | Path) -> Scenario:
     if not file.exists() and file.parent == Path(".") and (_SCENARIOS / f"{file.name}.yaml").exists():
         file = _SCENARIOS / f"{file.name}.yaml"
     return _build(Source.read(file))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A scenario of the library, as a list shows it; `difficulty` is 0 where nobody has rated it."""
+
+    file: Path
+    name: str
+    difficulty: int
+    description: str
+
+
+def library() -> list[Entry]:
+    """The range's own scenarios, the easiest first; `load` checks one."""
+    found: list[Entry] = []
+    for file in sorted(_SCENARIOS.glob("*.yaml")):
+        data = Source.read(file).data
+        found.append(Entry(file, str(data["name"]), int(data.get("difficulty", 0)), " ".join(str(data["description"]).split())))
+    return sorted(found, key=lambda one: (one.difficulty or HARDEST + 1, one.name))
 
 
 def loads(text: str, file: str = "scenario.yaml") -> Scenario:
@@ -173,7 +196,7 @@ def _build(source: Source) -> Scenario:
         finding=finding,
         expect=_expect(source, principals),
         description=str(data.get("description", "")),
-        teaching=data.get("teaching", ""),
+        teaching=check_teaching(source, _goals(source)),
         baseline=_flag(source, ("baseline",), True),
         config=_flag(source, ("config",), False),
         trail_files=_flag(source, ("trail_files",), False),
@@ -228,6 +251,14 @@ def _expect(source: Source, principals: dict[str, Principal]) -> dict[str, Any]:
             remedy = f"use one of {', '.join(principals)}"
             raise source.error(("expect", "actors", i), f"unknown principal {name!r}", remedy)
     return expect
+
+
+def _goals(source: Source) -> dict[str, float]:
+    """Within how many seconds whoever is drilled should get there, from the finding on."""
+    given = source.data.get("goals", {})
+    if not isinstance(given, dict) or set(given) - set(_GOALS):
+        raise source.error(("goals",), "goals is no mapping of contain and restore", "write goals: {contain: 15m, restore: 1h}")
+    return {name: read_duration(source, ("goals", name), given[name]) if name in given else usual for name, usual in _GOALS.items()}
 
 
 def _flag(source: Source, path: tuple[str, ...], default: bool) -> bool:

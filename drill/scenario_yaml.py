@@ -42,7 +42,7 @@ class Source:
         try:
             return cls(str(path), path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as e:
-            raise ScenarioError(f"{path}:1: the file cannot be read: {e}; give the path of a scenario file") from e
+            raise ScenarioError(f"{path}:1: the file cannot be read: {e}; name a file, or one of the library") from e
 
     def _note(self, node: yaml.Node, path: Path) -> None:
         if path:

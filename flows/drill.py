@@ -13,6 +13,9 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 
 from incident.messages import markdown
+from incident.score_card import ScoreCard, card_text, compared
+from tasks.config import load_config
+from tasks.drills import DrillRecords
 
 
 class DrillFailed(Exception):
@@ -42,6 +45,9 @@ async def drill(scenario: str = "drill/scenarios/network-takeover.yaml") -> str:
 
 
 def _in_words(scenario: str, verdict: dict[str, object]) -> str:
+    if "card" in verdict:
+        card = ScoreCard.model_validate(verdict["card"])
+        return card_text(card, compared(card, DrillRecords(load_config().folder).all()))
     rows = [
         f"- {markdown(name)}: {markdown(json.dumps(verdict.get(name)))}"
         for name in ("restored", "actor", "regions", "calls", "seconds")

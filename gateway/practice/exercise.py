@@ -24,7 +24,8 @@ from drill.aws.range import Range
 from drill.scenario import Scenario, load
 from drill.slack.server import FakeSlack
 from drill.stage import Stage, range_config
-from drill.verdict import judge
+from drill.verdict import Verdict, judge
+from gateway.practice.card import Quiz, card_of, decisions_answered, quizzed, show_card
 from gateway.practice.configuration import (
     FLOW_LOG_BUCKET,
     PEOPLE,
@@ -41,9 +42,11 @@ from gateway.practice.stack import IN_MEMORY, Stack, StackFailed
 from incident.family import Scope
 from incident.finding import incident_id, parse_finding
 from incident.ledger import Kind, Line
-from incident.report import report
+from incident.report import Report, report
+from incident.score_card import ScoreCard, compared
 from tasks.baseline import sweep_region
-from tasks.hands import Hands, wire
+from tasks.drills import DrillRecords
+from tasks.hands import Hands, utc_now, wire
 
 DEMO = Path(drill.__file__).parent / "scenarios" / "network-takeover.yaml"
 _DEADLINE_SECONDS = 900.0
@@ -71,6 +74,8 @@ class Exercise:
         dump: the folder for the range's state before, during and after.
         start_worker: starts what runs the flows.
         responders: who answers when nobody is at the keyboard.
+        records: where the score card is kept; without it none is made, for a demo trains nobody.
+        quiz: puts the scenario's questions to whoever is drilled; without it they are not asked.
         visit: called at the end, while everything is up, with the addresses of the report, the Prefect run and the Slack page.
     """
 
@@ -84,12 +89,15 @@ class Exercise:
         console: Console,
         start_worker: Callable[[Stack], None] = Stack.start_worker,
         responders: type[ScriptedResponders] = ScriptedResponders,
+        records: DrillRecords | None = None,
+        quiz: Quiz | None = None,
         visit: Callable[[dict[str, str]], None] = lambda addresses: None,
     ) -> None:
         self.scenario: Scenario = load(file)
         self.interactive, self.json_out, self.dump = interactive, json_out, dump
         self.console = console
         self._start_worker, self._responders, self._visit = start_worker, responders, visit
+        self._records, self._quiz = records, quiz
         self._started = time.monotonic()
 
     def run(self) -> int:
@@ -167,10 +175,24 @@ class Exercise:
         after = parts.aws.dump()
         self._write_dumps(before=before, attacked=attacked, after=after)
         written = report(parts.hands.ledger.lines(incident))
-        verdict = verdict_of(self.scenario, written, judge(parts.stage, before, after), parts.aws, seconds)
+        judged = judge(parts.stage, before, after)
+        verdict = verdict_of(self.scenario, written, judged, parts.aws, seconds)
+        if self._records is not None:
+            verdict["card"] = self._scored(parts, judged, written, self._records).model_dump(mode="json")
         if self.json_out is not None:
             self.json_out.write_text(json.dumps(verdict, indent=1, default=str))
         return verdict
+
+    def _scored(self, parts: Parts, judged: Verdict, written: Report, records: DrillRecords) -> ScoreCard:
+        """Make the score card, keep it and show it."""
+        lines = parts.hands.ledger.lines(written.incident)
+        answers = [*decisions_answered(self.scenario, lines), *quizzed(self.scenario, self._quiz)]
+        keys = parts.stage.actor_keys
+        card = card_of(self.scenario, keys, judged, written, answers, attended=self.interactive, at=utc_now())
+        comparison = compared(card, records.all())
+        show_card(self.console, card, self.scenario, comparison)
+        self._say(f"The score card is kept as {records.keep(card)}")
+        return card
 
     def _delivery(self, parts: Parts) -> tuple[str, Callable[[ScriptedResponders], None]]:
         """The incident, and what opens it once its responders are there."""

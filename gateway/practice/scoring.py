@@ -14,6 +14,7 @@ from rich.table import Table
 from drill.aws.range import Range
 from drill.scenario import Scenario
 from drill.verdict import Verdict
+from gateway.practice.card import expectation
 from incident.report import Report
 
 _SHOWN_DIFFERENCES = 20
@@ -69,9 +70,7 @@ def verdict_of(scenario: Scenario, written: Report, judged: Verdict, aws: Range,
 
 def _as_expected(scenario: Scenario, judged: Verdict, written: Report) -> bool:
     """Whether the network is as the scenario expects, and the response proves as much as it expects."""
-    restored = bool(scenario.expect.get("restored", True))
-    complete = bool(scenario.expect.get("complete", restored))
-    return (judged.restored, bool(written.proof.get("complete"))) == (restored, complete)
+    return (judged.restored, bool(written.proof.get("complete"))) == expectation(scenario)
 
 
 def _is_ours(call: dict[str, Any], aws: Range, scenario: Scenario) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 from gateway.practice.exercise import DEMO
+from tasks.drills import last_drill
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +19,8 @@ def drilled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drill")
     command = [sys.executable, "-m", "gateway.cli", "drill", str(DEMO), "--unattended"]
     command += ["--json", str(folder / "verdict.json"), "--dump", str(folder / "dumps")]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    ours = {**os.environ, "COUNTERMAND_HOME": str(folder / "home")}
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=ours)
     return ended, folder
 
 
@@ -37,6 +40,19 @@ def test_the_demo_restores_the_network_and_says_so(drilled):
     statuses = [row["status"] for row in verdict["regions"]]
     assert statuses.count("covered") == 17
     assert set(statuses) == {"covered", "not enabled"}
+
+
+@pytest.mark.slow
+def test_the_drill_is_scored_and_the_card_is_kept(drilled):
+    ended, folder = drilled
+    card = last_drill(folder / "home")
+    assert card is not None
+    assert card.model_dump(mode="json") == json.loads((folder / "verdict.json").read_text())["card"]
+    assert (card.scenario, card.passed, card.missed, card.attended) == ("network-takeover", True, (), False)
+    assert card.score >= 90, card.points
+    assert [answer.given for answer in card.answers] == ["approve", "approve"]
+    assert None not in card.seconds.model_dump().values()
+    assert "The rule of the score" in ended.stdout
 
 
 @pytest.mark.slow
