@@ -4,8 +4,8 @@ Run it with `make bench`. One region is built on the range; its answers are kept
 nothing else (`bench/replay.py`), so that the range's own speed is not what is measured. Each contestant is a process of its own,
 from its start to its end, one after the other, and the better of two counts.
 
-Cloud Custodian is installed into an environment of its own
-under `.cache/peer` if it is not there; without it, that is said and nothing is claimed.
+Cloud Custodian is installed into an environment of its own outside this folder (`~/.cache/countermand-peer`, or
+where COUNTERMAND_PEER says) if it is not there; without it, that is said and nothing is claimed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DELAY = 0.08
 ROUNDS = 2
 HOME, OTHER = "us-east-1", "eu-west-1"
 AT_ONCE = 16
-PEER = Path(__file__).parent.parent / ".cache" / "peer"
+PEER = Path(os.environ.get("COUNTERMAND_PEER", "~/.cache/countermand-peer")).expanduser()
 PEER_PACKAGE = "c7n==0.9.53"
 PEER_KINDS = (
     "vpc", "subnet", "network-acl", "security-group", "route-table", "eni", "internet-gateway", "peering-connection", "nat-gateway",

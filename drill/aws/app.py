@@ -18,7 +18,7 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from drill.aws import paging
+from drill.aws import corrections, paging
 from drill.aws.access import Gate
 from drill.aws.auto_scaling import AutoScaling
 from drill.aws.clock import Clock, iso
@@ -222,6 +222,7 @@ class Application:
 
     def _forward(self, call: Call, caller: Caller) -> Answer:
         """Let moto answer, as the caller's account."""
+        corrections.apply_for(call.service)
         environ = dict(call.environ)
         environ["wsgi.input"] = io.BytesIO(call.body)
         environ["CONTENT_LENGTH"] = str(len(call.body))

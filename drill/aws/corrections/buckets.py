@@ -1,14 +1,19 @@
-"""Buckets: a list says where each is, and a deletion of one that holds versions is refused."""
+"""Buckets: a list says where each is, a deletion of one that holds versions is refused, and a policy's conditions count."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.s3.models import S3Backend
+from moto.s3.models import FakeBucket, S3Backend
 from moto.s3.responses import S3Response
 
+from drill.aws import policies
 from drill.aws.corrections.base import corrects
+
+_CONTEXT = {"aws:SecureTransport": "true"}
+"""What a bucket's policy can be judged by here. The range speaks plain HTTP, and stands for an AWS that is reached by TLS."""
 
 
 def correct() -> None:
@@ -38,3 +43,15 @@ def delete_bucket(self: Any, bucket_name: str) -> Any:
     if any(bucket.keys.getlist(name) for name in bucket.keys):
         return None
     return delete_bucket.moto(self, bucket_name)  # type: ignore[attr-defined]
+
+
+@corrects(FakeBucket)
+def get_permission(self: Any, action: str, resource: str) -> Any:
+    """moto takes a statement with a condition for one whose condition always holds."""
+    from moto.iam.access_control import IAMPolicy, PermissionResult
+
+    if self.policy is None:
+        return PermissionResult.NEUTRAL
+    whole = json.loads(self.policy)
+    told = [one for one in policies.statements(whole) if policies.conditions_hold(one.get("Condition", {}), _CONTEXT)]
+    return IAMPolicy(json.dumps({**whole, "Statement": told})).is_action_permitted(action, resource)
