@@ -140,6 +140,7 @@ def once(name: str) -> Callable[[Phase], Phase]:
     def decorate(phase: Phase) -> Phase:
         @wraps(phase)
         async def run(incident: str, look: int = 1) -> str:
+            hands().working.check(incident)
             ledger, key = hands().ledger, f"phase:{name}:{look}"
             done = ledger.find(incident, f"{key}:done")
             if done is not None:

@@ -51,6 +51,7 @@ async def answered(hands: Hands, plan: Plan, asked: Asked, whole_plan: str = "")
         standing = hands.approvals.standing(plan.incident, asked.id)
         if standing is not Standing.WAITING:
             return standing
+        hands.working.check(plan.incident)
         form = await suspend_flow_run(
             wait_for_input=PlanDecision.with_initial_data(
                 description=approval_form(plan, asked, problem, whole_plan), plan_digest=plan.digest

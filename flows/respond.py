@@ -68,7 +68,7 @@ LOOKS_FOR_FINDINGS = 5
 @flow(name="respond", flow_run_name="{incident}", persist_result=False)
 async def respond(incident: str) -> str:
     """Answer one incident, from the finding to the report."""
-    with traces(hands().config.traces).span("respond", incident):
+    with traces(hands().config.traces).span("respond", incident), hands().working.on(incident, str(flow_run.id)):
         status = await _respond(incident)
     await show_case(Case(incident))
     return status

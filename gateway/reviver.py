@@ -1,7 +1,12 @@
-"""Starts runs again that crashed or failed before their incident was finished.
+"""Starts runs again that ended, or stand still, before their incident was finished.
 
-Prefect sets a run to Crashed when its process dies under a living worker; when the worker died with it, the heartbeat automation of
-`deployments/prefect-automations.yaml` does. Either way the run goes on from what stands in the ledger.
+- Prefect sets a run to Crashed when its process dies under a living worker. When the worker died with it, the heartbeat automation
+  of `deployments/prefect-automations.yaml` does, or else the ledger tells: a working process holds a name there (`tasks.working`).
+- A worker claims a run (Pending) and then starts its process. One that is killed between the two leaves a run that no other worker
+  takes and that no heartbeat tells of.
+
+Either way the run goes on from what stands in the ledger. Nobody can tell a dead worker from one that will still start its process;
+if it does, the process that begins last goes on and the other stops.
 """
 
 from __future__ import annotations
@@ -10,11 +15,22 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from gateway.runs import Runs, RunsUnavailable
-from incident.ledger import BASELINE_CHAIN, DOORS_CHAIN, ESCALATION_CHAIN, INTAKE, ROSTER_CHAIN, SUPPRESSION_CHAIN, Kind
+from gateway.runs import Runs, RunsUnavailable, Stand, Standing
+from incident.ledger import (
+    BASELINE_CHAIN,
+    CHANGES_CHAIN,
+    DOORS_CHAIN,
+    ESCALATION_CHAIN,
+    INTAKE,
+    ROSTER_CHAIN,
+    SUPPRESSION_CHAIN,
+    Kind,
+)
 from incident.rehearsal import PREFIX
 from tasks.ledger import Ledger, LedgerUnavailable
+from tasks.working import is_worked_at
 
 REST = timedelta(seconds=6)
 """A worker reports a crash twice; a run that is started again before the second report would be cancelled by it."""
@@ -22,16 +38,53 @@ REST = timedelta(seconds=6)
 REST_AFTER_FAILURE = timedelta(minutes=1)
 """A run fails when AWS or the ledger stays away for longer than its tasks try again; a while later it may succeed."""
 
+SILENCE = timedelta(seconds=30)
+"""So long nobody may be seen to work at a run that stands as running. A process writes its first line within seconds of that state,
+and takes its name in the ledger again within seconds after the database was away.
+"""
+
+CLAIMED = timedelta(minutes=3)
+"""So long a worker may take from its claim to the process, unless the configuration says otherwise."""
+
 MOST_REVIVALS = 20
 _log = logging.getLogger("countermand.gateway")
 
 
-class Reviver:
-    """Looks after the runs of every incident that has no report yet."""
+class Place(Protocol):
+    """The turn of one among several gateways."""
 
-    def __init__(self, ledger: Ledger, runs: Runs, clock: Callable[[], datetime], every_seconds: float = 5.0) -> None:
-        self._ledger, self._runs, self._clock, self._every = ledger, runs, clock, every_seconds
-        self._finished: set[str] = {INTAKE, BASELINE_CHAIN, ROSTER_CHAIN, ESCALATION_CHAIN, DOORS_CHAIN, SUPPRESSION_CHAIN}
+    def take(self) -> bool: ...
+
+
+class Reviver:
+    """Looks after the runs of every incident that has no report yet.
+
+    Args:
+        turn: of several gateways only the one that has it starts runs again; without one, this does.
+        claimed: how long a worker may take to begin a run that it claimed.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        runs: Runs,
+        clock: Callable[[], datetime],
+        every_seconds: float = 5.0,
+        turn: Place | None = None,
+        claimed: timedelta = CLAIMED,
+    ) -> None:
+        self._ledger, self._runs, self._clock, self._every, self._turn = ledger, runs, clock, every_seconds, turn
+        self._rests = {Stand.CRASHED: REST, Stand.FAILED: REST_AFTER_FAILURE, Stand.CLAIMED: claimed}
+        self._silent: dict[str, datetime] = {}
+        self._finished: set[str] = {
+            INTAKE,
+            BASELINE_CHAIN,
+            ROSTER_CHAIN,
+            ESCALATION_CHAIN,
+            DOORS_CHAIN,
+            SUPPRESSION_CHAIN,
+            CHANGES_CHAIN,
+        }
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -40,8 +93,10 @@ class Reviver:
             await asyncio.sleep(self._every)
 
     async def look(self) -> None:
-        """Start again what crashed or failed, each time once."""
+        """Start again what ended or stands still, each time once."""
         try:
+            if self._turn is not None and not await asyncio.to_thread(self._turn.take):
+                return
             for incident in await asyncio.to_thread(self._unfinished):
                 await self._look_after(incident)
         except (RunsUnavailable, LedgerUnavailable) as error:
@@ -64,13 +119,24 @@ class Reviver:
         return self._ledger.find(incident, f"report:{max(1, looks)}") is not None
 
     async def _look_after(self, incident: str) -> None:
-        crash = await self._runs.crash_of(incident)
-        if crash is None or self._clock() - crash.at < (REST_AFTER_FAILURE if crash.failed else REST):
+        standing = await self._runs.standing_of(incident)
+        if standing is None or not await self._stands_still(incident, standing):
             return
         revived = [line for line in self._ledger.lines(incident, Kind.NOTE) if line.key.startswith("revived:")]
         if len(revived) >= MOST_REVIVALS:
             return
-        await self._runs.start_again(crash)
-        body = {"flow_run": str(crash.run), "crashed_at": crash.at.isoformat()}
-        self._ledger.append(incident, Kind.NOTE, f"revived:{crash.at.isoformat()}", body)
-        _log.warning("incident %s: its run ended before its time and was started again", incident)
+        await self._runs.start_again(standing.run)
+        self._silent.pop(incident, None)
+        body = {"flow_run": str(standing.run), "stood_as": str(standing.stand), "since": standing.at.isoformat()}
+        self._ledger.append(incident, Kind.NOTE, f"revived:{standing.at.isoformat()}", body)
+        _log.warning("incident %s: its run stood as %s and was started again", incident, standing.stand)
+
+    async def _stands_still(self, incident: str, standing: Standing) -> bool:
+        if standing.stand is not Stand.RUNNING:
+            self._silent.pop(incident, None)
+            return self._clock() - standing.at >= self._rests[standing.stand]
+        if await asyncio.to_thread(is_worked_at, self._ledger, incident):
+            self._silent.pop(incident, None)
+            return False
+        since = max(standing.at, self._silent.setdefault(incident, self._clock()))
+        return self._clock() - since >= SILENCE

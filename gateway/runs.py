@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import AwaitingRetry
@@ -30,13 +32,30 @@ class RunsUnavailable(Exception):
     """Prefect did not take the call; the message says why in one line. The dispatcher tries again."""
 
 
+class Stand(StrEnum):
+    """What may keep a run from going on."""
+
+    CRASHED = "crashed"
+    FAILED = "failed"
+    CLAIMED = "claimed by a worker and not begun"
+    RUNNING = "running"
+
+
 @dataclass(frozen=True, slots=True)
-class Crash:
-    """A run that crashed or failed, and when (UTC)."""
+class Standing:
+    """How a run stands, and since when (UTC)."""
 
     run: UUID
     at: datetime
-    failed: bool
+    stand: Stand
+
+
+_STANDS = {
+    StateType.CRASHED: Stand.CRASHED,
+    StateType.FAILED: Stand.FAILED,
+    StateType.PENDING: Stand.CLAIMED,
+    StateType.RUNNING: Stand.RUNNING,
+}
 
 
 class Runs:
@@ -97,8 +116,8 @@ class Runs:
         except (PrefectException, httpx.HTTPError) as error:
             raise RunsUnavailable(f"Prefect did not wake the run: {type(error).__name__}") from None
 
-    async def crash_of(self, incident: str) -> Crash | None:
-        """The crash or failure in which the incident's run stands, if it does.
+    async def standing_of(self, incident: str) -> Standing | None:
+        """How the incident's run stands; nothing where it waits for its time or for people, has ended well, or is gone.
 
         Raises:
             RunsUnavailable: Prefect is not reached.
@@ -113,21 +132,20 @@ class Runs:
             return None
         except (PrefectException, httpx.HTTPError) as error:
             raise RunsUnavailable(f"Prefect does not show the run of {incident}: {type(error).__name__}") from None
-        if state is None or not (state.is_crashed() or state.is_failed()):
-            return None
-        return Crash(run, state.timestamp, state.is_failed())
+        stand = _STANDS.get(state.type) if state is not None else None
+        return Standing(run, state.timestamp, stand) if state is not None and stand is not None else None
 
-    async def start_again(self, crash: Crash) -> None:
-        """Schedule a crashed run again, under the same id.
+    async def start_again(self, run: UUID) -> None:
+        """Schedule a run again, under the same id.
 
         Raises:
             RunsUnavailable: Prefect is not reached.
         """
         try:
             async with get_client() as client:
-                await client.set_flow_run_state(crash.run, AwaitingRetry(), force=True)
+                await client.set_flow_run_state(run, AwaitingRetry(), force=True)
         except (PrefectException, httpx.HTTPError) as error:
-            raise RunsUnavailable(f"Prefect did not start run {crash.run} again: {type(error).__name__}") from None
+            raise RunsUnavailable(f"Prefect did not start run {run} again: {type(error).__name__}") from None
 
     def _run_of(self, incident: str) -> UUID | None:
         """The newest run of an incident."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from starlette.applications import Starlette
 
 from gateway.app import Arrived, Beside, Settings, create_app
@@ -47,7 +49,9 @@ def build_app(config: Config) -> Starlette:
     decisions = SlackDecisions(hands.policy, hands.approvals, hands.roster, waker)
     commands = SlackCommands(hands.ledger, hands.policy, hands.approvals, _desk(hands), config, hands.clock)
     options = {"signing_secret": signing_secret, "bot_token": token, "team": config.slack.team, "base_url": config.slack.base_url}
-    beside: list[Beside] = [waker.run, Reviver(hands.ledger, runs, hands.clock).run]
+    claimed = timedelta(seconds=config.gateway.claimed_seconds)
+    reviver = Reviver(hands.ledger, runs, hands.clock, turn=Turn(config.ledger, "reviving"), claimed=claimed)
+    beside: list[Beside] = [waker.run, reviver.run]
     if (driver := escalating(hands)) is not None:
         beside.append(Escalator(driver).run)
     if config.slack.posts:

@@ -47,6 +47,8 @@ class Kind(StrEnum):
     """One version of a request to change the network, with who approved it."""
     OPENED = "incident-opened"
     RUN = "run"
+    PROCESS = "process"
+    """A process began to work at the incident; whichever began before it stops."""
     PHASE = "phase"
     ACTOR = "actor"
     COVERAGE = "coverage"

@@ -327,6 +327,8 @@ class GatewayConfig(BaseModel):
         starts_a_minute: how many responses are started in a minute; a third of it for any one account.
         change_keys: the key, and during a rotation the next, with which a ticket system hands change requests in.
         changes_seconds: how often everybody's changes are read from CloudTrail and held against the change requests; 0 means never.
+        claimed_seconds: how long a worker may take from claiming a run to its first line; then it is started again. On ECS and
+            Kubernetes more than their pools' own timeouts.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -341,6 +343,7 @@ class GatewayConfig(BaseModel):
     starts_a_minute: int = Field(default=30, ge=3, le=1000)
     change_keys: tuple[SecretStr, ...] = ()
     changes_seconds: int = Field(default=0, ge=0, le=86400)
+    claimed_seconds: int = Field(default=180, ge=20, le=3600)
 
 
 class Config(BaseSettings):

@@ -68,6 +68,9 @@ Boundary = Callable[[str], None]
 Guard = Callable[[Step], str]
 """Why a step must not run after all, whoever approved it; empty when it may. Asked just before the step begins."""
 
+Fence = Callable[[str], None]
+"""Raises where another process works at the incident now. Asked while the step is held, so that of two only one goes on with it."""
+
 
 class Executor:
     """Applies the steps of one incident's plans."""
@@ -82,9 +85,10 @@ class Executor:
         evidence: EvidenceStore | None = None,
         guard: Guard = lambda step: "",
         timer: Callable[[], float] = time.monotonic,
+        fence: Fence = lambda incident: None,
     ) -> None:
         self._aws, self._ledger, self._approvals, self._evidence = aws, ledger, approvals, evidence
-        self._boundary, self._pause, self._guard, self._timer = boundary, pause, guard, timer
+        self._boundary, self._pause, self._guard, self._timer, self._fence = boundary, pause, guard, timer, fence
         self._calls = StepCalls(aws, pause)
         self._round = ""
 
@@ -103,6 +107,7 @@ class Executor:
         """
         # Two workers may run one incident, and two incidents want one setting: one at a time changes it, the other waits.
         with self._ledger.holding(_held(step)):
+            self._fence(plan.incident)
             return self._recorded(plan, step) or self._applied(plan, step, tell)
 
     def _applied(self, plan: Plan, step: Step, tell: Tell) -> Outcome:
@@ -123,6 +128,7 @@ class Executor:
             LedgerUnavailable: the ledger cannot be written; nothing more is done to AWS.
         """
         with self._ledger.holding(_held(step)):
+            self._fence(plan.incident)
             if self._recorded(plan, step) is None and self._not_now(plan, step) is None:
                 self._begun(plan, step)
 

@@ -26,6 +26,7 @@ from tasks.roster import Roster
 from tasks.suppressions import Suppressions
 from tasks.trail_files import TrailFiles
 from tasks.trail_lake import TrailLake
+from tasks.working import Working
 
 Clock = Callable[[], datetime]
 
@@ -54,6 +55,7 @@ class Hands:
     opening: Opening
     suppressions: Suppressions
     requests: KeptRequests
+    working: Working
 
     @property
     def known_policy(self) -> Policy:
@@ -76,7 +78,7 @@ def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda nam
     aws = Aws(config.aws)
     approvals = Approvals(ledger, policy, clock)
     evidence, roster = evidence_store(config, aws, ledger, clock), Roster(config.folder / "roster", ledger, clock)
-    guard = Guarding(aws, lambda: load_policy(config))
+    guard, working = Guarding(aws, lambda: load_policy(config)), Working(ledger)
     return Hands(
         config=config,
         policy=policy,
@@ -87,13 +89,14 @@ def wire(config: Config, clock: Clock = utc_now, boundary: Boundary = lambda nam
         approvals=approvals,
         evidence=evidence,
         baselines=Baselines(config.folder / "baselines", ledger),
-        executor=Executor(aws, ledger, approvals, boundary, evidence=evidence, guard=guard),
+        executor=Executor(aws, ledger, approvals, boundary, evidence=evidence, guard=guard, fence=working.check),
         roster=roster,
         amending=Amending(ledger, roster, policy, evidence, clock),
         aftermath=Aftermath(ledger, roster, policy, evidence, clock),
         opening=Opening(ledger, roster, policy, config.aws.accounts, clock),
         suppressions=Suppressions(ledger, roster, policy, clock),
         requests=KeptRequests(ledger),
+        working=working,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import socket
 import threading
 from collections.abc import Sequence
 
@@ -42,6 +43,7 @@ class Balancer(threading.Thread):
         await server.serve_forever()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _ask_when_silent(writer.get_extra_info("socket"))
         first = next(self._turn)
         for number in range(len(self._backends)):
             host, port = self._backends[(first + number) % len(self._backends)]
@@ -52,6 +54,13 @@ class Balancer(threading.Thread):
             await asyncio.gather(_copied(reader, behind[1]), _copied(behind[0], writer))
             return
         writer.close()
+
+
+def _ask_when_silent(connection: socket.socket) -> None:
+    """As every balancer does in some way: one side that has gone without a word must not keep the other's connection for ever."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3)):
+        connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -10,16 +10,20 @@ import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
+
+from tasks.ledger.sessions import sessions
 
 _TAKE = text("SELECT pg_advisory_lock(hashtextextended(:name, 1))")
-_ALIVE_SECONDS = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+_TRY = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 1))")
+
+Still = Callable[[], None]
+"""Asks whether the lock is still held, and raises if it is not."""
 
 
 class Exclusion:
@@ -34,29 +38,41 @@ class Exclusion:
         self._sessions: Engine | None = None
         self._threads: dict[str, threading.Lock] = {}
         if engine.dialect.name == "postgresql":
-            # A pool would run out where many steps wait at once, and would keep a session, with its lock, for somebody else.
-            address = engine.url.update_query_dict(_ALIVE_SECONDS)
-            self._sessions = create_engine(address, poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True)
+            self._sessions = sessions(engine.url)
         elif engine.url.database and engine.url.database != ":memory:":
             self._folder = Path(f"{engine.url.database}.locks")
 
     @contextmanager
-    def holding(self, name: str) -> Iterator[None]:
+    def holding(self, name: str) -> Iterator[Still]:
         """Hold a name; whoever else wants it waits.
 
         Raises:
-            SQLAlchemyError: the database does not give the lock.
+            SQLAlchemyError: the database does not give the lock, or has lost it.
             OSError: the lock's file cannot be opened.
         """
         if self._sessions is not None:
-            with self._session(self._sessions, name):
-                yield
+            with self._session(self._sessions, name) as session:
+                yield lambda: session.exec_driver_sql("SELECT 1").close()
         elif self._folder is not None:
             with _file(self._folder, name):
-                yield
+                yield lambda: None
         else:
             with self._threads.setdefault(name, threading.Lock()):
-                yield
+                yield lambda: None
+
+    def is_held(self, name: str) -> bool:
+        """Whether anybody holds a name just now.
+
+        Raises:
+            SQLAlchemyError: the database does not say.
+            OSError: the lock's file cannot be opened.
+        """
+        if self._sessions is not None:
+            with self._sessions.connect() as session:
+                return not session.execute(_TRY, {"name": name}).scalar()
+        if self._folder is not None:
+            return _file_is_held(self._folder, name)
+        return name in self._threads and self._threads[name].locked()
 
     @contextmanager
     def _session(self, sessions: Engine, name: str) -> Iterator[Connection]:
@@ -76,9 +92,27 @@ class Exclusion:
 def _file(folder: Path, name: str) -> Iterator[None]:
     """An empty file for each name. It stays: to remove it would let two hold one name."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(folder / hashlib.sha256(name.encode()).hexdigest()[:24], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(_place(folder, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
+
+
+def _file_is_held(folder: Path, name: str) -> bool:
+    try:
+        handle = os.open(_place(folder, name), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _place(folder: Path, name: str) -> Path:
+    return folder / hashlib.sha256(name.encode()).hexdigest()[:24]

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from incident.ledger import GENESIS, Broken, Line, chained, verify
 from incident.settings import canonical
-from tasks.ledger.exclusion import Exclusion
+from tasks.ledger.exclusion import Exclusion, Still
 from tasks.ledger.migrate import NewerLedger, migrate
 from tasks.ledger.schema import LONGEST_INCIDENT, LONGEST_KEY, heads, lines
 
@@ -147,18 +147,37 @@ class Ledger:
         return broken
 
     @contextmanager
-    def holding(self, name: str) -> Iterator[None]:
+    def holding(self, name: str) -> Iterator[Still]:
         """Hold a name for the time of a `with`: another worker on this ledger that wants it waits, and a dead one holds nothing.
+        What it yields may be called to ask whether the name is still held.
 
         Raises:
-            LedgerUnavailable: the lock cannot be had.
+            LedgerUnavailable: the lock cannot be had, or was lost when it was asked for.
         """
         with ExitStack() as held:
             try:
-                held.enter_context(self._exclusion.holding(name))
+                still = held.enter_context(self._exclusion.holding(name))
             except (SQLAlchemyError, OSError) as error:
                 raise LedgerUnavailable(f"the ledger gives no lock: {_reason(error)}") from None
-            yield
+
+            def asked() -> None:
+                try:
+                    still()
+                except SQLAlchemyError as error:
+                    raise LedgerUnavailable(f"the ledger lost a lock: {_reason(error)}") from None
+
+            yield asked
+
+    def is_held(self, name: str) -> bool:
+        """Whether a worker on this ledger holds a name just now.
+
+        Raises:
+            LedgerUnavailable: the ledger does not say.
+        """
+        try:
+            return self._exclusion.is_held(name)
+        except (SQLAlchemyError, OSError) as error:
+            raise LedgerUnavailable(f"the ledger does not show a lock: {_reason(error)}") from None
 
     def close(self) -> None:
         self._engine.dispose()

@@ -10,10 +10,11 @@ import fcntl
 import os
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
+
+from tasks.ledger.sessions import sessions
 
 
 class Turn:
@@ -32,7 +33,7 @@ class Turn:
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         if self._file is None:
-            self._engine = create_engine(parsed.set(drivername="postgresql+psycopg"), poolclass=NullPool, hide_parameters=True)
+            self._engine = sessions(parsed)
 
     def take(self) -> bool:
         """Whether this process has the turn now; whoever has it keeps it until it ends or gives it back."""
@@ -72,7 +73,7 @@ class Turn:
 
     def _new_session(self) -> bool:
         assert self._engine is not None
-        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection = self._engine.connect()
         asked = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 1))")
         if not connection.execute(asked, {"name": self._name}).scalar():
             connection.close()

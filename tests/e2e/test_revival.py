@@ -1,18 +1,25 @@
-"""A flow's process that dies under a living worker: the gateway starts the run again, and nobody has to notice."""
+"""A flow's process that dies, a worker that dies before it begins a run, and one that begins it late: nobody has to notice."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
 from playing import played
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from drill import scenario as scenarios
 from gateway.practice.people import ScriptedResponders
+from gateway.reviver import Reviver
+from gateway.runs import Runs, Stand
 from incident.approvals import Asked
 from incident.ledger import Kind
 
@@ -20,11 +27,17 @@ SCENARIO = Path(scenarios.__file__).parent / "scenarios" / "open-ssh-to-world.ya
 
 
 class KillingResponders(ScriptedResponders):
-    """Kills the flow's process once, as soon as it carries out what was approved."""
+    """Kills the flow's process once, as soon as it carries out what was approved; when the run was begun again, begins it a second
+    time, as a worker does that was only slow. Later lets the run stand as claimed by a worker that died before it began it.
+    """
 
     killed = 0
+    late: ClassVar[list[subprocess.Popen[bytes]]] = []
+    stood: ClassVar[list[str]] = []
 
     def _answer(self, position: int, asked: Asked) -> str:
+        if position == 1 and not self.stood:
+            self._claim_and_revive()
         problem = super()._answer(position, asked)
         if not problem and not self.killed:
             self._kill_when_it_acts()
@@ -34,9 +47,40 @@ class KillingResponders(ScriptedResponders):
         while not self._done.wait(0.02):
             if any(line.kind == Kind.INTENT for line in self._ledger.lines(self._incident)):
                 for process in flow_processes(self._prefect_api):
+                    seen, place = environment_of(process), os.readlink(f"/proc/{process}/cwd")
+                    before = self._begun()
                     os.kill(process, signal.SIGKILL)
                     type(self).killed += 1
+                    self._begin_late(seen, place, before)
                 return
+
+    def _begin_late(self, seen: dict[str, str], place: str, before: int) -> None:
+        while self._begun() <= before and not self._done.wait(0.02):
+            continue
+        self.late.append(subprocess.Popen([sys.executable, "-m", "prefect.engine"], cwd=place, env=seen))
+
+    def _begun(self) -> int:
+        return len(self._ledger.lines(self._incident, Kind.PROCESS))
+
+    def _claim_and_revive(self) -> None:
+        run, before = self._ledger.lines(self._incident, Kind.RUN)[-1].body["flow_run"], self._begun()
+        door = f"{self._prefect_api}/flow_runs/{run}"
+        claimed = {"state": {"type": "PENDING", "name": "Submitting"}, "force": True}
+        httpx.post(f"{door}/set_state", json=claimed, timeout=30).raise_for_status()
+        with temporary_settings({PREFECT_API_URL: self._prefect_api}):
+            reviver = Reviver(self._ledger, Runs(self._ledger), lambda: datetime.now(UTC), claimed=timedelta(seconds=1))
+            while self._begun() <= before and not self._done.wait(0.3):
+                asyncio.run(reviver.look())
+        self.stood.extend(
+            str(line.body["stood_as"]) for line in self._ledger.lines(self._incident, Kind.NOTE) if line.key.startswith("revived:")
+        )
+
+
+def environment_of(process: int) -> dict[str, str]:
+    """What a flow's process sees, without its line to the worker that started it."""
+    held = Path(f"/proc/{process}/environ").read_bytes().decode().split("\0")
+    pairs = dict(entry.partition("=")[::2] for entry in held if entry)
+    return {name: value for name, value in pairs.items() if "CONTROL" not in name}
 
 
 def flow_processes(prefect_api: str) -> list[int]:
@@ -56,6 +100,7 @@ def flow_processes(prefect_api: str) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finding the flow's process needs /proc")
+@pytest.mark.timeout(600)
 def test_a_killed_flow_is_started_again_and_the_incident_ends_well(tmp_path):
     scheduled: list[dict[str, Any]] = []
 
@@ -69,6 +114,8 @@ def test_a_killed_flow_is_started_again_and_the_incident_ends_well(tmp_path):
         "the sweep and the escalation come by themselves"
     )
     assert KillingResponders.killed
+    assert KillingResponders.late[0].wait(60) == 0, "whichever of the two had to stop left the run to the other"
+    assert KillingResponders.stood == [Stand.CRASHED, Stand.CLAIMED]
     assert verdict["restored"]
     assert verdict["claimed"]["complete"]
     assert len(verdict["calls"]) == len(verdict["steps"])
