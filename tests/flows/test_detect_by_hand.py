@@ -25,6 +25,7 @@ from incident.policy import Policy
 from incident.report import report
 from tasks.evidence import EvidenceStore
 from tasks.render import html, text
+from tasks.working import Working
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NAMED = Named(users=("mallory",), addresses=("198.51.100.7",), person="alice", reason="a group nobody knows")
@@ -66,9 +67,8 @@ class GuardDuty:
 def desk(ledger, tmp_path, monkeypatch):
     aws, posted = GuardDuty(), {}
     config = SimpleNamespace(aws=SimpleNamespace(accounts=("111122223333",)))
-    hands = SimpleNamespace(
-        ledger=ledger, aws=aws, config=config, policy=Policy(), evidence=EvidenceStore(tmp_path / "evidence", ledger)
-    )
+    evidence, working = EvidenceStore(tmp_path / "evidence", ledger), Working(ledger)
+    hands = SimpleNamespace(ledger=ledger, aws=aws, config=config, policy=Policy(), evidence=evidence, working=working)
 
     async def post(incident, key, message, blocks):
         posted[key] = message
