@@ -21,15 +21,18 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.request import urlopen
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from practice import practice, responding
-from replay import Kept, recording, replaying
+from replay import CALLS, Kept, recording, replaying
 
 from drill.aws.config import DEFAULT_ACCOUNT, DEFAULT_REGIONS, KeyPair, bootstrap_keys
 from drill.client import boto_client
@@ -70,38 +73,54 @@ def compare() -> None:
         with replaying(kept, HOME, 0) as url:
             subprocess.run([*mine, "ours", calls, HOME, OTHER], env=surroundings(url, Path(folder)), check=True)  # noqa: S603
         with replaying(kept, HOME, DELAY) as url:
-            run = timed(surroundings(url, Path(folder)))
-            row("ours: every network setting, stored", seconds := run([*mine, "ours", ""]), "")
+            run = timed(surroundings(url, Path(folder)), url)
+            print(f"  {'':<44} {'wall':>8} {'CPU':>8} {'calls':>7}")
+            row("ours: every network setting, stored", first := run([*mine, "ours", ""]), "")
             ideal = run([*mine, "bare", calls])
-            row("the same boto3 calls, nothing done with them", ideal, verdict(seconds / ideal, IDEAL))
+            row("the same boto3 calls, nothing done with them", ideal, against(first.wall / ideal.wall, IDEAL))
+            print(f"    of CPU time ours is {first.cpu / ideal.cpu:.2f} × this")
             if peer:
                 theirs = run(custodian(peer, Path(folder)))
-                times = theirs / seconds
+                times = theirs.wall / first.wall
                 remark = f"{times:.1f} × ours; goal at least {BEST_PEER:g}, {said(times >= BEST_PEER)}"
                 row(f"Cloud Custodian, {len(PEER_KINDS)} kinds", theirs, remark)
+                print(f"    of CPU time {theirs.cpu / first.cpu:.1f} × ours, of calls {theirs.calls / first.calls:.2f} ×")
     print()
+
+
+@dataclass(frozen=True)
+class Took:
+    """What a contestant took: seconds from its start to its end, seconds of CPU time with its children, and calls."""
+
+    wall: float
+    cpu: float
+    calls: int
 
 
 def said(reached: bool) -> str:
     return "reached" if reached else "missed"
 
 
-def verdict(ratio: float, goal: float) -> str:
-    return f"{ratio:.2f} × this; goal at most {goal}, {said(ratio <= goal)}"
+def against(ratio: float, goal: float) -> str:
+    return f"ours takes {ratio:.2f} × this; goal at most {goal}, {said(ratio <= goal)}"
 
 
-def timed(environment: dict[str, str]) -> Callable[[list[str]], float]:
-    def run(command: list[str]) -> float:
-        best = float("inf")
-        for _ in range(ROUNDS):
-            began = time.monotonic()
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
-            best = min(best, time.monotonic() - began)
-            if done.returncode:
-                sys.exit(f"{' '.join(command)}: {done.stderr[-2000:]}")
-        return best
+def timed(environment: dict[str, str], url: str) -> Callable[[list[str]], Took]:
+    def once(command: list[str]) -> Took:
+        calls(url)
+        before, began = getrusage(RUSAGE_CHILDREN), time.monotonic()
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+        wall, after = time.monotonic() - began, getrusage(RUSAGE_CHILDREN)
+        if done.returncode:
+            sys.exit(f"{' '.join(command)}: {done.stderr[-2000:]}")
+        return Took(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, calls(url))
 
-    return run
+    return lambda command: min((once(command) for _ in range(ROUNDS)), key=lambda took: took.wall)
+
+
+def calls(url: str) -> int:
+    with urlopen(url + CALLS) as answer:  # noqa: S310  the server of this measure
+        return int(answer.read())
 
 
 def surroundings(url: str, folder: Path) -> dict[str, str]:
@@ -232,8 +251,8 @@ def installed_peer() -> Path | None:
     return command
 
 
-def row(what: str, seconds: float, remark: str) -> None:
-    print(f"  {what:<44} {seconds:>10.1f} s   {remark}".rstrip(), flush=True)
+def row(what: str, took: Took, remark: str) -> None:
+    print(f"  {what:<44} {took.wall:>6.1f} s {took.cpu:>6.1f} s {took.calls:>7,}   {remark}".rstrip(), flush=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ from urllib.parse import urlsplit
 Key = tuple[str, str, bytes, str]
 """Service, method with path, body, and the operation's header where the protocol has one."""
 
+CALLS = "/-/calls"
+"""How many calls were answered since this was last asked."""
+
 Kept = dict[Key, tuple[int, str, bytes]]
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
@@ -88,6 +91,7 @@ def replaying(kept: Kept, home: str, delay: float) -> Iterator[str]:
 def _serve(kept: Kept, home: str, delay: float, pipe: Any) -> None:
     answers = {key: head(*told) for key, told in kept.items()}
     missing: set[Key] = set()
+    asked_for = 0
 
     class Replay(asyncio.Protocol):
         def connection_made(self, transport: Any) -> None:
@@ -106,6 +110,12 @@ def _serve(kept: Kept, home: str, delay: float, pipe: Any) -> None:
                 return
             self.held = b""
             method, path, _ = lines[0].split(" ")
+            nonlocal asked_for
+            if path == CALLS:
+                self.transport.write(head(200, "text/plain", str(asked_for).encode()))
+                asked_for = 0
+                return
+            asked_for += 1
             asked = key_of(method, path, body, headers.get("authorization", ""), headers.get("x-amz-target", ""), home)
             if asked not in answers and asked not in missing:
                 missing.add(asked)

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any, get_args
 
 from incident.boxes import Box, Boxes, Version, common, everything, minus, union, ways
 from incident.exposure import Exposure, Hop, Verdict, in_subnets, subnet_gates, through
 from incident.gates import Gate, groups_gate
-from incident.network.values import identifiers, mapping, structures, text, whole
+from incident.network.values import identifiers, items, mapping, structures, text, whole
 from incident.visible import Visible
 
 ENDPOINTS = (("classic-load-balancer", "classic load balancers"), ("database", "databases"), ("function", "function URLs"))
 _TCP, _HTTPS = (6, 6), (443, 443)
-_INVOKES_URL = ("lambda:InvokeFunctionUrl", "lambda:*", "*")
-_INVOKES = ("lambda:InvokeFunction", "lambda:*", "*")
+_URL, _NAME = "lambda:InvokeFunctionUrl", "lambda:InvokeFunction"
 
 
 def endpoint_exposures(seen: Visible) -> Iterator[Exposure]:
@@ -148,28 +148,48 @@ def _policy_gate(seen: Visible, function: str, qualifier: str, version: Version)
     if not seen.read_all_of("function-permission"):
         return Gate([], every, (), (f"the policy of {function}",))
     named = "" if qualifier == "$LATEST" else qualifier
-    found = [
-        (name, mapping(value))
+    found = {
+        name.partition(" ")[0]: mapping(value)
         for name, value in seen.named("function-permission", function).items()
-        if name.partition(" ")[2] == named and mapping(value).get("Principal") == "*"
-    ]
-    by_url = [(name, value) for name, value in found if value.get("Action") in _INVOKES_URL and _holds_for_all(value)]
-    by_name = [name for name, value in found if value.get("Action") in _INVOKES and _holds_for_all(value)]
-    hops = tuple((function, f"its policy lets everybody call: {name.partition(' ')[0]}") for name, _ in by_url)
-    if by_url and by_name:
+        if name.partition(" ")[2] == named and _may_be_anybody(mapping(value))
+    }
+    refusing = {name: value for name, value in found.items() if value.get("Effect") == "Deny" and _is_about(value, _URL, _NAME)}
+    if any(map(_holds_for_all, refusing.values())):
+        return Gate([], [], ((function, f"its policy denies everybody: {', '.join(refusing)}"),))
+    allowing = {name: value for name, value in found.items() if value.get("Effect") != "Deny"}
+    by_url = [name for name, value in allowing.items() if _is_about(value, _URL) and _holds_for_all(value)]
+    by_name = [name for name, value in allowing.items() if _is_about(value, _NAME) and _holds_for_all(value)]
+    hops = tuple((function, f"its policy lets everybody call: {name}") for name in by_url)
+    narrowed = [name for name, value in allowing.items() if _is_about(value, _URL)]
+    if not narrowed:
+        return Gate([], [], ((function, "its policy lets nobody call without signing"),))
+    if refusing or not by_url:
+        return Gate([], every, hops, (f"what the conditions of {', '.join([*refusing, *narrowed])} let through",))
+    if by_name:
         return Gate(every, every, hops)
-    if by_url:
-        why = f"whether the URL of {function} is older than October 2025, and so needs no leave for the function itself"
-        return Gate([], every, hops, (why,))
-    narrowed = [name for name, value in found if value.get("Action") in _INVOKES_URL]
-    if narrowed:
-        return Gate([], every, (), (f"what the conditions of {', '.join(narrowed)} let through",))
-    return Gate([], [], ((function, "its policy lets nobody call without signing"),))
+    why = f"whether the URL of {function} is older than October 2025, and so needs no leave for the function itself"
+    return Gate([], every, hops, (why,))
+
+
+def _may_be_anybody(statement: Mapping[str, Any]) -> bool:
+    """Whether a caller who does not sign may be one of its principals; an exception of somebody is everybody else."""
+    return statement.get("Principal") == "*" or "*" in identifiers(statement.get("Principal")) or "NotPrincipal" in statement
+
+
+def _is_about(statement: Mapping[str, Any], *actions: str) -> bool:
+    """Whether a statement speaks of one of the actions, by name or by a pattern."""
+    if "NotAction" in statement:
+        return any(not _names(statement["NotAction"], action) for action in actions)
+    return any(_names(statement.get("Action"), action) for action in actions)
+
+
+def _names(told: Any, action: str) -> bool:
+    return any(fnmatchcase(action.lower(), text(one).lower()) for one in (items(told) or [told]))
 
 
 def _holds_for_all(statement: Mapping[str, Any]) -> bool:
-    """Whether no condition narrows a statement to less than every caller of the URL."""
-    rest = {name: value for name, value in statement.items() if name not in ("Action", "Principal")}
+    """Whether no condition or exception narrows a statement to less than every caller of the URL."""
+    rest = {name: value for name, value in statement.items() if name not in ("Action", "Effect", "NotAction", "Principal")}
     return (
         rest.pop("FunctionUrlAuthType", "NONE") == "NONE" and text(rest.pop("InvokedViaFunctionUrl", "true")) == "true" and not rest
     )

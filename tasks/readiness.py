@@ -14,6 +14,7 @@ from incident.posture.preparation import Preparation
 from incident.posture.readiness import judged, not_enabled
 from incident.posture.readiness_once import drills, escalation, evidence_store, role
 from tasks.aws import DENIED, Aws, AwsError
+from tasks.drills import DrillRecords
 from tasks.hands import Hands
 
 _AT_ONCE = 16
@@ -127,7 +128,7 @@ def _once(hands: Hands) -> list[Check]:
     return [
         evidence_store(store.kind, _is_locked(hands) if store.kind == "s3" else False),
         escalation(configured, tests, hands.clock()),
-        drills(),
+        drills(*DrillRecords(hands.config.folder).read(), hands.clock()),
     ]
 
 

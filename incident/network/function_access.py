@@ -1,7 +1,8 @@
 """Who may call a function, and the URL that it has on the internet.
 
 Each statement of a function's policy is a setting, by its id; an alias or a version has statements and a URL of its own, and its
-name is then a part of the setting's. A statement is kept as the parameters of the call that adds it.
+name is then a part of the setting's. A statement is kept as the parameters of the call that adds it; one that denies, or excepts
+somebody or something, keeps that, for no call makes it.
 https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
 https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunctionUrlConfig.html
 """
@@ -14,7 +15,7 @@ from typing import Any
 from incident.family import Call, Change, Read, Scope, Unrestorable
 from incident.network.kinds import Event, Kind, Observer, Reader, seen
 from incident.network.service import Service
-from incident.network.values import document, mapping, present, structures, text
+from incident.network.values import document, items, mapping, present, structures, text
 from incident.record import JsonObject
 from incident.settings import Observed, SettingKey, Value, Write
 
@@ -34,6 +35,9 @@ _CONDITIONS = {
     ("Bool", "lambda:invokedviafunctionurl"): "InvokedViaFunctionUrl",
 }
 """A statement's conditions, and the parameter that each is made of; their keys are in any case."""
+UNMADE = ("Effect", "NotAction", "NotPrincipal")
+"""What of a statement no parameter makes; an effect of `Allow` is not kept."""
+
 _ASKED = ("Action", "Principal", *_CONDITIONS.values())
 
 
@@ -50,16 +54,24 @@ def _statement(told: JsonObject) -> dict[str, Any]:
     """A statement of a policy as the parameters that add it; a condition that no parameter makes stays as it is."""
     principal = told.get("Principal")
     who = mapping(principal)
-    value: dict[str, Any] = {"Action": told.get("Action"), "Principal": text(who.get("Service") or who.get("AWS") or principal)}
+    named_one = _single(who.get("Service") or who.get("AWS") or principal)
+    value: dict[str, Any] = {"Action": _single(told.get("Action")), "Principal": text(named_one) or named_one}
     rest: dict[str, Any] = {}
     for operator, pairs in mapping(told.get("Condition")).items():
         for name, inner in mapping(pairs).items():
-            parameter = _CONDITIONS.get((operator, name.lower()))
-            if parameter:
-                value[parameter] = text(inner)
+            parameter, only = _CONDITIONS.get((operator, name.lower())), text(_single(inner))
+            if parameter and only:
+                value[parameter] = only
             else:
                 rest.setdefault(operator, {})[name] = inner
-    return present({**value, "Condition": rest or None})
+    unmade = {name: told.get(name) for name in UNMADE if told.get(name) != "Allow"}
+    return present({**value, **unmade, "Condition": rest or None})
+
+
+def _single(told: Any) -> Any:
+    """The only one of a list; a list of several stays one."""
+    several = items(told)
+    return several[0] if len(several) == 1 else told
 
 
 def _asked_statement(request: JsonObject) -> dict[str, Any]:
@@ -174,8 +186,9 @@ OBSERVERS: dict[str, Observer] = {"GetPolicy": _observe_policy, "GetFunctionUrlC
 def _change_permission(key: SettingKey, live: Observed | None, wanted: Value) -> Change:
     identifier, _, qualifier = key.name.partition(" ")
     statement = {**_parameters(key.resource, qualifier), "StatementId": identifier}
-    if wanted is not None and "Condition" in wanted:
-        return Unrestorable(f"no call makes the condition of statement {identifier}", "Add the statement by hand.")
+    unmade = [name for name in (*UNMADE, "Condition") if name in mapping(wanted)]
+    if unmade:
+        return Unrestorable(f"no call makes the {' and '.join(unmade)} of statement {identifier}", "Add the statement by hand.")
     calls: tuple[Call, ...] = ()
     if live is not None:
         calls += LAMBDA.call("RemovePermission", statement)
@@ -197,7 +210,8 @@ def _change_url(key: SettingKey, live: Observed | None, wanted: Value) -> Change
 
 def _lets_others_in(key: SettingKey, value: Value) -> bool:
     """A service of AWS calls for its own reasons; everybody, or another account, is a way in."""
-    return not text(mapping(value).get("Principal")).endswith(".amazonaws.com")
+    statement = mapping(value)
+    return statement.get("Effect") != "Deny" and not text(statement.get("Principal")).endswith(".amazonaws.com")
 
 
 KINDS = (

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from incident.ledger import Line
 from incident.posture.checks import Check, State
 from incident.posture.places import Gap
+from incident.score_card import ScoreCard
 
 TESTED_WITHIN = timedelta(days=90)
-"""An escalation that nobody has tested for longer is as good as untested."""
+"""An escalation that nobody has tested, and a response that nobody has practised, for longer is as good as never."""
 
 
 def role(account: str, principal: str | Gap) -> Check:
@@ -50,7 +51,23 @@ def escalation(configured: bool, tests: Iterable[Line], now: datetime) -> Check:
     return Check("", "", part, State.OK, f"{when}: everybody was reached and answered")
 
 
-def drills() -> Check:
-    """A drill keeps its ledger in a folder of its own, so that this one does not tell."""
-    todo = "practise with `countermand drill`, and keep its score card"
-    return Check("", "", "drills", State.UNKNOWN, "this ledger has no record of drills", next=todo)
+def drills(cards: Sequence[ScoreCard], unread: Sequence[str], now: datetime) -> Check:
+    """When people last practised, and whether that drill was passed. What scripted responders played trains nobody.
+
+    Args:
+        cards: every kept score card, in any order.
+        unread: names of kept files that cannot be read.
+    """
+    part, again = "drills", "practise with `countermand drill`: docs/drills.md"
+    last = max((card for card in cards if card.attended), key=lambda card: card.at, default=None)
+    if last is None and unread:
+        return Check("", "", part, State.UNKNOWN, f"{len(unread)} kept files cannot be read", tuple(unread), again)
+    if last is None:
+        detail = "only scripted responders practised" if cards else "nobody has practised"
+        return Check("", "", part, State.MISSING, detail, next=again)
+    told = f"{last.scenario} on {last.at:%Y-%m-%d}, {last.score} of 100"
+    if now - last.at > TESTED_WITHIN:
+        return Check("", "", part, State.MISSING, f"{told}, more than {TESTED_WITHIN.days} days ago", next=again)
+    if not last.passed:
+        return Check("", "", part, State.MISSING, f"{told}: not passed", last.missed, again)
+    return Check("", "", part, State.OK, f"{told}: passed")

@@ -76,6 +76,7 @@ def test_a_database_is_reached_where_it_is_public_and_its_subnets_lead_out(setti
 
 BY_URL = {"Action": "lambda:InvokeFunctionUrl", "Principal": "*", "FunctionUrlAuthType": "NONE"}
 BY_NAME = {"Action": "lambda:InvokeFunction", "Principal": "*", "InvokedViaFunctionUrl": "true"}
+DENY = {"Action": "lambda:InvokeFunctionUrl", "Principal": "*", "Effect": "Deny"}
 
 
 def url(auth: str, *statements: dict[str, Any]) -> dict[Any, Any]:
@@ -92,6 +93,14 @@ def url(auth: str, *statements: dict[str, Any]) -> dict[Any, Any]:
         (url("NONE"), "closed"),
         (url("NONE", BY_URL | {"Principal": "111122223333"}), "closed"),
         (url("AWS_IAM", BY_URL, BY_NAME), "closed"),
+        (url("NONE", BY_URL, BY_NAME, DENY), "closed"),
+        (url("NONE", BY_URL, BY_NAME, DENY | {"Action": "lambda:Invoke*"}), "closed"),
+        (url("NONE", BY_URL, BY_NAME, DENY | {"Action": "lambda:GetFunction"}), "open"),
+        (url("NONE", BY_URL, BY_NAME, DENY | {"Principal": "111122223333"}), "open"),
+        (url("NONE", BY_URL, BY_NAME, DENY | {"Condition": {"NotIpAddress": {"aws:SourceIp": "198.51.100.0/24"}}}), "unknown"),
+        (url("NONE", {**DENY, "Effect": "Deny"}), "closed"),
+        (url("NONE", BY_URL | {"Condition": {"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}}, BY_NAME), "unknown"),
+        (url("NONE", BY_URL | {"Action": ["lambda:InvokeFunction", "lambda:InvokeFunctionUrl"]}), "open"),
     ],
 )
 def test_a_function_url_is_reached_where_callers_need_not_sign_and_the_policy_lets_everybody(settings, verdict):

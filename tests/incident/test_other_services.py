@@ -648,6 +648,41 @@ def test_a_removed_statement_comes_back_with_its_conditions_or_says_that_it_cann
     assert isinstance(answer, Unrestorable)
 
 
+@pytest.mark.parametrize(
+    ("more", "kept", "opens"),
+    [
+        ({"Effect": "Deny"}, {"Effect": "Deny"}, False),
+        ({"NotPrincipal": {"AWS": "999988887777"}}, {"NotPrincipal": {"AWS": "999988887777"}}, True),
+        (
+            {"Condition": {"StringEquals": {"AWS:SourceAccount": [ACCOUNT, "999988887777"]}}},
+            {"Condition": {"StringEquals": {"AWS:SourceAccount": [ACCOUNT, "999988887777"]}}},
+            True,
+        ),
+    ],
+)
+def test_what_no_parameter_of_a_statement_makes_is_kept_and_never_taken_for_a_plain_leave(more, kept, opens):
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pay"
+    plain = {"Sid": "s", "Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunctionUrl", "Resource": arn}
+    family = family_for_kind("function-permission")
+    key = setting("function-permission", "pay", "s")
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**plain, **more}]})
+    (shown,) = family.observe(SCOPE, family.read(key), {"Policy": policy})
+    assert shown.value == {"Action": "lambda:InvokeFunctionUrl", "Principal": "*", **kept}
+    assert family.opens(key, shown.value) is opens
+    assert isinstance(family.change(key, None, shown.value), Unrestorable)
+    assert change(key, shown.value, None) == [("lambda:RemovePermission", {"FunctionName": "pay", "StatementId": "s"})]
+
+
+def test_a_condition_of_one_value_in_a_list_is_that_value():
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:pay"
+    statement = {"Sid": "s", "Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": ["lambda:InvokeFunction"], "Resource": arn}
+    condition = {"StringEquals": {"AWS:SourceAccount": [ACCOUNT]}}
+    family, key = family_for_kind("function-permission"), setting("function-permission", "pay", "s")
+    policy = json.dumps({"Statement": [{**statement, "Condition": condition}]})
+    (shown,) = family.observe(SCOPE, family.read(key), {"Policy": policy})
+    assert shown.value == {"Action": "lambda:InvokeFunction", "Principal": "*", "SourceAccount": ACCOUNT}
+
+
 def test_a_public_url_is_closed_and_what_it_newly_has_goes():
     key = setting("function-url", "pay", "$LATEST")
     closed, public = {"AuthType": "AWS_IAM"}, {"AuthType": "NONE", "Cors": {"AllowOrigins": ["*"]}}

@@ -18,7 +18,8 @@ from incident.posture.places import LISTINGS, Gap, Place
 from incident.posture.preparation import Preparation
 from incident.posture.preparing import goals
 from incident.posture.readiness import judged, not_enabled, standard_arn
-from incident.posture.readiness_once import TESTED_WITHIN, escalation, evidence_store
+from incident.posture.readiness_once import TESTED_WITHIN, drills, escalation, evidence_store
+from incident.score_card import ScoreCard, Seconds
 
 ACCOUNT, REGION = "111122223333", "eu-central-1"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
@@ -225,3 +226,37 @@ def test_escalation_counts_when_everybody_answered_not_long_ago(configured, line
 )
 def test_evidence_is_safe_in_a_locked_bucket_only(kind, locked, state):
     assert evidence_store(kind, locked).state is state
+
+
+def drill(days: int, attended: bool = True, passed: bool = True) -> ScoreCard:
+    return ScoreCard(
+        scenario="stolen-key",
+        difficulty=1,
+        incident="inc-1",
+        at=NOW - timedelta(days=days),
+        attended=attended,
+        passed=passed,
+        score=80,
+        seconds=Seconds(),
+        points=(),
+        missed=() if passed else ("route rtb-1 0.0.0.0/0",),
+        answers=(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("cards", "unread", "state"),
+    [
+        ([], [], State.MISSING),
+        ([], ["a.json"], State.UNKNOWN),
+        ([drill(1, attended=False)], [], State.MISSING),
+        ([drill(1)], [], State.OK),
+        ([drill(1)], ["a.json"], State.OK),
+        ([drill(TESTED_WITHIN.days + 1)], [], State.MISSING),
+        ([drill(2), drill(1, passed=False)], [], State.MISSING),
+        ([drill(1), drill(2, passed=False)], [], State.OK),
+        ([drill(3), drill(1, attended=False, passed=False)], [], State.OK),
+    ],
+)
+def test_drills_count_when_people_passed_one_not_long_ago(cards, unread, state):
+    assert drills(cards, unread, NOW).state is state
