@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
-from gateway.processes import POOL, gateway_command, prefect_command, prefect_of_its_own
+from gateway.prefect_password import for_clients, for_server, kept_password
+from gateway.processes import POOL, gateway_command, prefect_command, prefect_of_its_own, server_command
 from gateway.supervisor import Part
-from tasks.config import Config, ConfigError
+from tasks.config import Config
 from tasks.logs import prefect_logs
 
-PASSWORD_FILE = "prefect-password"  # noqa: S105
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
 _HEARTBEAT_SECONDS = "30"
@@ -27,7 +24,7 @@ def parts(config: Config, environment: Mapping[str, str]) -> list[Part]:
     url = prefect_url(config)
     seen = _environment(config, environment)
     seconds = config.serve.stop_seconds
-    server = [*prefect_command(), "server", "start", "--host", config.serve.prefect_host, "--port", str(config.serve.prefect_port)]
+    server = server_command(config.serve.prefect_host, config.serve.prefect_port)
     worker = [
         *prefect_command(),
         "worker",
@@ -71,29 +68,7 @@ def password(config: Config) -> str:
     Raises:
         ConfigError: the file cannot be read or written, or holds none.
     """
-    if given := config.serve.prefect_password.get_secret_value():
-        return given
-    file = config.folder / PASSWORD_FILE
-    try:
-        return _kept(file)
-    except OSError as error:
-        raise ConfigError(
-            f"{file}: {error.strerror}; let Countermand's user read and write it, or set serve.prefect_password"
-        ) from None
-
-
-def _kept(file: Path) -> str:
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        held = file.read_text().strip()
-        if not held:
-            raise ConfigError(f"{file} is empty; remove it, and a new password is made") from None
-        return held
-    made = secrets.token_urlsafe(32)
-    with os.fdopen(descriptor, "w") as writing:
-        writing.write(made)
-    return made
+    return config.serve.prefect_password.get_secret_value() or kept_password(config.folder)
 
 
 def _environment(config: Config, environment: Mapping[str, str]) -> dict[str, str]:
@@ -105,12 +80,12 @@ def _environment(config: Config, environment: Mapping[str, str]) -> dict[str, st
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": _HEARTBEAT_SECONDS,
         **environment,
         "PREFECT_API_URL": f"{prefect_url(config)}/api",
-        "PREFECT_API_AUTH_STRING": f"admin:{password(config)}",
+        **for_clients(password(config)),
     }
 
 
 def _for_server(config: Config, seen: Mapping[str, str]) -> dict[str, str]:
-    more = {"PREFECT_SERVER_API_AUTH_STRING": seen["PREFECT_API_AUTH_STRING"]}
+    more = for_server(seen)
     if database := config.serve.prefect_database_url.get_secret_value():
         more["PREFECT_API_DATABASE_CONNECTION_URL"] = database
     if redis := config.serve.redis_url.get_secret_value():

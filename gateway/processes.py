@@ -80,6 +80,11 @@ def prefect_command() -> list[str]:
     return [sys.executable, "-m", "prefect"]
 
 
+def server_command(host: str, port: int) -> list[str]:
+    """How Prefect's server is started on one address. Without `--host` an operator's setting would decide who reaches it."""
+    return [*prefect_command(), "server", "start", "--host", host, "--port", str(port)]
+
+
 def gateway_command() -> list[str]:
     """How the doors are opened with this very Python."""
     return [sys.executable, "-m", "gateway.cli", "gateway"]
@@ -90,6 +95,8 @@ def prefect_of_its_own(home: Path, port: int) -> dict[str, str]:
     return {
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        # As the browser reaches the page, so it reaches the API: also through a reverse proxy.
+        "PREFECT_UI_API_URL": "/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "DO_NOT_TRACK": "1",

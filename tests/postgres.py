@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,39 +19,113 @@ import pytest
 
 _INSTALL = "PostgreSQL's binaries are not installed: apt-get install postgresql"
 _FOLDERS = ("/usr/local/bin", *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True))
+_STOP_SECONDS = 30.0
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The URL of a running server's maintenance database."""
-    path = os.pathsep.join([*_FOLDERS, os.environ.get("PATH", "")])
-    initdb, control = shutil.which("initdb", path=path), shutil.which("pg_ctl", path=path)
-    if initdb is None or control is None or shutil.which("postgres", path=path) is None:
-        pytest.skip(_INSTALL)
+class NotInstalled(Exception):
+    """PostgreSQL's binaries are not on this machine."""
+
+
+class Server:
+    """A server from the installed binaries.
+
+    Args:
+        durable: whether a commit reaches the disk before it is answered, as it must where figures are measured.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+        path = os.pathsep.join([*_FOLDERS, os.environ.get("PATH", "")])
+        initdb, control = shutil.which("initdb", path=path), shutil.which("pg_ctl", path=path)
+        if initdb is None or control is None or shutil.which("postgres", path=path) is None:
+            raise NotInstalled(_INSTALL)
+        self._control, self._folder, self._data, self._user = control, folder, folder / "data", _user()
+        fsync = "on" if durable else "off"
+        self._options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync={fsync} -c max_connections=120"
+        if self._user is not None:
+            os.chown(folder, self._user.pw_uid, self._user.pw_gid)
+        _run(self._user, initdb, "-D", self._data, "-U", "countermand", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
+
+    @property
+    def url(self) -> str:
+        """The URL of the maintenance database."""
+        return f"postgresql://countermand@/postgres?host={self._folder}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers; also after a crash, whose log it then replays."""
+        log = self._folder / "log"
+        _run(self._user, self._control, "-D", self._data, "-l", log, "-o", self._options, "-w", "-t", "60", "start")
+
+    def stop(self) -> None:
+        _run(self._user, self._control, "-D", self._data, "-m", "immediate", "-w", "stop")
+
+    def kill(self) -> None:
+        """End it by SIGKILL, and wait until the sessions' processes have noticed."""
+        process = int((self._data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        os.kill(process, signal.SIGKILL)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while any(Path(f"/proc/{child}").exists() for child in children):
+            assert time.monotonic() < deadline, "what PostgreSQL started did not end with it"
+            time.sleep(0.01)
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = f"test_{uuid4().hex}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return self.url.replace("/postgres?", f"/{name}?")
+
+
+@contextmanager
+def running(*, durable: bool = False) -> Iterator[Server]:
+    """A running server, gone at the end.
+
+    Raises:
+        NotInstalled: there are no binaries.
+    """
     # A socket's path may have 107 bytes, which pytest's own temporary folders can pass.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    data, log, user = folder / "data", folder / "log", _user()
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=120"
     try:
-        if user is not None:
-            os.chown(folder, user.pw_uid, user.pw_gid)
-        _run(user, initdb, "-D", data, "-U", "countermand", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
-        _run(user, control, "-D", data, "-l", log, "-o", options, "-w", "-t", "60", "start")
+        server = Server(folder, durable=durable)
+        server.start()
         try:
-            yield f"postgresql://countermand@/postgres?host={folder}"
+            yield server
         finally:
-            _run(user, control, "-D", data, "-m", "immediate", "-w", "stop")
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A running server that all tests share."""
+    yield from _for_tests()
+
+
+@pytest.fixture(scope="module")
+def mortal_postgres() -> Iterator[Server]:
+    """A running server that a test may kill; it must start it again."""
+    yield from _for_tests()
+
+
+def _for_tests() -> Iterator[Server]:
+    try:
+        with running() as server:
+            yield server
+    except NotInstalled as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres: Server) -> str:
+    """The URL of a running server's maintenance database."""
+    return postgres.url
+
+
 @pytest.fixture
-def postgres_url(postgres_server: str) -> str:
+def postgres_url(postgres: Server) -> str:
     """The URL of an empty database for one test."""
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return postgres_server.replace("/postgres?", f"/{name}?")
+    return postgres.new_database()
 
 
 def _user() -> pwd.struct_passwd | None:

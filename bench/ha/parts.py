@@ -21,11 +21,12 @@ from bench.ha.balancer import Balancer
 from bench.ha.network import HERE, Namespace
 from gateway.host import messaging_by_redis
 from gateway.practice.stack import free_port
+from gateway.prefect_password import USER, for_clients, for_server
 from gateway.processes import POOL, gateway_command, kill, prefect_command, prefect_of_its_own, started
 
 _PATH = os.pathsep.join([*sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True), os.environ["PATH"]])
 _PASSWORD = secrets.token_urlsafe(16)
-AUTH = ("admin", _PASSWORD)
+AUTH = (USER, _PASSWORD)
 
 
 @dataclass
@@ -175,14 +176,14 @@ class Parts:
             **{name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "COUNTERMAND_", "AWS_"))},
             **prefect_of_its_own(self.folder / "prefect", self.api.port),
             "PREFECT_API_URL": f"http://{host}:{self.api.port}/api",
-            "PREFECT_API_AUTH_STRING": f"admin:{_PASSWORD}",
+            **for_clients(_PASSWORD),
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         }
 
     def _of_server(self) -> dict[str, str]:
         url = f"postgresql+asyncpg://postgres@127.0.0.1:{self.database}/prefect"
         redis = f"redis://127.0.0.1:{self.redis}/0"
-        auth = {"PREFECT_SERVER_API_AUTH_STRING": f"admin:{_PASSWORD}", "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false"}
+        auth = {**for_server(for_clients(_PASSWORD)), "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false"}
         return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url, **auth, **messaging_by_redis(redis)}
 
     def _countermand(self, host: str, range_port: int, door: int) -> dict[str, str]:

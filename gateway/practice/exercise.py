@@ -208,6 +208,7 @@ class Exercise:
         if self.interactive:
             self._say("The approvals are yours: on the Slack page, or in the Prefect run (⋮ menu, Resume)")
             self._say(f"Slack page {parts.slack.url}    Prefect runs {parts.stack.prefect_url}/v2/runs")
+            self._say(f"Prefect's page asks for its password: {':'.join(parts.stack.prefect_auth)}")
 
     def _people(self, incident: str, parts: Parts) -> ScriptedResponders:
         """Two responders, enrolled; scripted unless a person takes their place."""

@@ -13,6 +13,7 @@ import httpx
 import pyotp
 
 from gateway.practice.configuration import SLACK_CHANNEL
+from gateway.prefect_password import USER, kept_password
 from incident.approvals import Answer, Asked, Standing
 from incident.ledger import Kind
 from tasks.hands import Hands
@@ -52,6 +53,7 @@ class ScriptedResponders(threading.Thread):
         self._incident, self._ledger, self._approvals = incident, hands.ledger, hands.approvals
         self._in_slack, self._in_prefect = people
         self._slack_control, self._prefect_api = slack_url, f"{prefect_url}/api"
+        self._prefect_auth = USER, kept_password(hands.config.folder)
         self._done = threading.Event()
         self.problems: list[str] = []
 
@@ -97,7 +99,7 @@ class ScriptedResponders(threading.Thread):
             "plan_digest": asked.digest,
         }
         door = f"{self._prefect_api}/flow_runs/{runs[-1].body['flow_run']}/resume"
-        answer = httpx.post(door, json={"run_input": form}, timeout=30)
+        answer = httpx.post(door, json={"run_input": form}, auth=self._prefect_auth, timeout=30)
         accepted = answer.is_success and answer.json().get("status") == "ACCEPT"
         return "" if accepted else "the run is not asleep yet"
 

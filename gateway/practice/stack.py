@@ -12,7 +12,18 @@ from types import TracebackType
 
 import httpx
 
-from gateway.processes import POOL, ROOT, end, gateway_command, kill, prefect_command, prefect_of_its_own, started
+from gateway.prefect_password import USER, for_clients, for_server, kept_password
+from gateway.processes import (
+    POOL,
+    ROOT,
+    end,
+    gateway_command,
+    kill,
+    prefect_command,
+    prefect_of_its_own,
+    server_command,
+    started,
+)
 
 IN_MEMORY = {
     "PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:///file::memory:?cache=shared&uri=true&check_same_thread=false"
@@ -47,17 +58,24 @@ class Stack:
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
         self.prefect_port, self.gateway_port = free_port(), free_port()
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        self.prefect_password = kept_password(folder)
         self._environment = {
             **_without_prefect(os.environ),
             **prefect_of_its_own(folder / "prefect", self.prefect_port),
+            **for_clients(self.prefect_password),
             **environment,
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        (folder / "logs").mkdir(parents=True, exist_ok=True)
 
     @property
     def prefect_url(self) -> str:
         return f"http://127.0.0.1:{self.prefect_port}"
+
+    @property
+    def prefect_auth(self) -> tuple[str, str]:
+        """User and password of Prefect's API, as HTTP's basic authentication has them."""
+        return USER, self.prefect_password
 
     @property
     def gateway_url(self) -> str:
@@ -73,7 +91,7 @@ class Stack:
 
     def start_prefect(self) -> None:
         """Start the server and wait until it answers."""
-        self.start("prefect-server", [*prefect_command(), "server", "start", "--port", str(self.prefect_port)])
+        self.start("prefect-server", server_command("127.0.0.1", self.prefect_port), for_server(self._environment))
         self.wait_for("prefect-server", f"{self.prefect_url}/api/health")
 
     def make_pool(self) -> None:
@@ -84,7 +102,8 @@ class Stack:
         """
         deadline = time.monotonic() + _START_DEADLINE
         while time.monotonic() < deadline:
-            answer = httpx.post(f"{self.prefect_url}/api/work_pools/", json={"name": POOL, "type": "process"}, timeout=30)
+            door, pool = f"{self.prefect_url}/api/work_pools/", {"name": POOL, "type": "process"}
+            answer = httpx.post(door, json=pool, auth=self.prefect_auth, timeout=30)
             if answer.is_success or answer.status_code == httpx.codes.CONFLICT:
                 return
             # Prefect answers 503 while its database is busy.
@@ -109,9 +128,9 @@ class Stack:
         """Wait until the doors are open."""
         self.wait_for("gateway", f"{self.gateway_url}/healthz")
 
-    def start(self, name: str, command: Sequence[str]) -> None:
-        """Start a process in a group of its own, so that what it starts ends with it."""
-        self._processes[name] = started(command, self._environment, self.log(name))
+    def start(self, name: str, command: Sequence[str], more: Mapping[str, str] | None = None) -> None:
+        """Start a process in a group of its own, so that what it starts ends with it; `more` is what it alone sees."""
+        self._processes[name] = started(command, {**self._environment, **(more or {})}, self.log(name))
 
     def run(self, name: str, command: Sequence[str]) -> None:
         """Run a command to its end.

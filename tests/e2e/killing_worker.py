@@ -40,9 +40,8 @@ class KillingWorker(threading.Thread):
                 continue
 
     def _due(self) -> list[str]:
-        answer = httpx.post(
-            f"{self._api}/flow_runs/filter", json={"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}, timeout=30
-        )
+        due = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+        answer = httpx.post(f"{self._api}/flow_runs/filter", json=due, auth=self._stack.prefect_auth, timeout=30)
         return [run["id"] for run in answer.json() if run["parent_task_run_id"] is None and run["parameters"].get("incident")]
 
     def _execute(self, run: str) -> None:
@@ -54,4 +53,5 @@ class KillingWorker(threading.Thread):
         if ended.returncode == -signal.SIGKILL:
             self.kills += 1
             state = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
-            httpx.post(f"{self._api}/flow_runs/{run}/set_state", json=state, timeout=30).raise_for_status()
+            door = f"{self._api}/flow_runs/{run}/set_state"
+            httpx.post(door, json=state, auth=self._stack.prefect_auth, timeout=30).raise_for_status()

@@ -53,7 +53,8 @@ class SettlingResponders(ScriptedResponders):
             "amendments": words,
             "plan_digest": asked.digest,
         }
-        answer = httpx.post(f"{self._prefect_api}/flow_runs/{run.body['flow_run']}/resume", json={"run_input": form}, timeout=30)
+        door = f"{self._prefect_api}/flow_runs/{run.body['flow_run']}/resume"
+        answer = httpx.post(door, json={"run_input": form}, auth=self._prefect_auth, timeout=30)
         return "" if answer.is_success and answer.json()["status"] == "ACCEPT" else "the run is not asleep yet"
 
     def release(self) -> list[str]:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,12 +20,14 @@ from types import SimpleNamespace
 import httpx
 import pyotp
 import pytest
-from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, TimeoutError, sync_playwright
+from reverse_proxy import DOORS, NGINX, PROXY_FLAG, RESPONDERS, Proxy, reverse_proxy
+from websockets.exceptions import ConnectionClosed
 
 from gateway.practice.stack import Stack
 from gateway.processes import POOL, prefect_command
 from incident.approvals import Asked, Standing, fingerprint
-from incident.ledger import ROSTER_CHAIN, Kind
+from incident.ledger import INTAKE, ROSTER_CHAIN, Kind
 from incident.plan import Phase, Plan, PlannedCall, Step
 from incident.policy import ApprovalRule, Policy, Responder
 from incident.settings import SettingKey
@@ -36,8 +38,17 @@ from tasks.roster import STEP_SECONDS, Roster
 
 CHROMIUM = shutil.which("chromium")
 ARTIFACTS = Path(os.environ.get("COUNTERMAND_TEST_ARTIFACTS", "test-artifacts"))
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+    PROXY_FLAG,
+]
 _PATIENCE_SECONDS = 120
+WEBHOOK_KEY = "the-key-of-the-webhook"
 _PAGES = 4
 _POLICY = """
 responders: [{name: alice}, {name: bob}]
@@ -74,6 +85,8 @@ class Desk:
     roster: Roster
     secrets: dict[str, str]
     browser: Browser
+    pages: BrowserContext
+    address: str
 
     def ask(self, incident: str, people: int = 1, seconds: float = 3600) -> SimpleNamespace:
         """Start a run that asks, and wait until it sleeps."""
@@ -91,20 +104,21 @@ class Desk:
         )
         self.ledger.append(incident, Kind.QUESTION, f"question:{asked.id}", asked.model_dump(mode="json"))
         api = f"{self.stack.prefect_url}/api"
-        deployment = httpx.get(f"{api}/deployments/name/ask/ask", timeout=30).raise_for_status().json()["id"]
+        entered = {"auth": self.stack.prefect_auth, "timeout": 30}
+        deployment = httpx.get(f"{api}/deployments/name/ask/ask", **entered).raise_for_status().json()["id"]
         body = {"parameters": {"incident": incident}}
         door = f"{api}/deployments/{deployment}/create_flow_run"
         answers: list[httpx.Response] = []
         # Prefect answers 503 while its database is busy.
         until(
-            lambda: answers.append(httpx.post(door, json=body, timeout=30)) or answers[-1].status_code != 503, "Prefect's database"
+            lambda: answers.append(httpx.post(door, json=body, **entered)) or answers[-1].status_code != 503, "Prefect's database"
         )
         run = answers[-1].raise_for_status().json()["id"]
         self.ledger.append(incident, Kind.RUN, "run", {"flow_run": run})
         return SimpleNamespace(incident=incident, plan=plan, asked=asked, run=run)
 
     def sleeps(self, run: str) -> bool:
-        shown = httpx.get(f"{self.stack.prefect_url}/api/flow_runs/{run}", timeout=30).json()
+        shown = httpx.get(f"{self.stack.prefect_url}/api/flow_runs/{run}", auth=self.stack.prefect_auth, timeout=30).json()
         return shown["state_name"] == "Suspended"
 
     def fresh_code(self, person: str) -> str:
@@ -141,10 +155,10 @@ class Desk:
     def _opened_form(self, run: str) -> Page:
         """The run's page with its form; a page that does not come to show it is opened anew, as a person would."""
         for _ in range(_PAGES):
-            page = self.browser.new_page(viewport={"width": 1400, "height": 1500})
+            page = self.pages.new_page()
             page.set_default_timeout(_PATIENCE_SECONDS * 1000 / _PAGES)
             with suppress(TimeoutError):
-                page.goto(f"{self.stack.prefect_url}/v2/runs/flow-run/{run}")
+                page.goto(f"{self.address}/v2/runs/flow-run/{run}")
                 page.get_by_role("button", name="Open menu").click()
                 page.get_by_role("menuitem", name="Resume").click()
                 page.get_by_role("dialog", name="Resume Flow Run").get_by_label("Select Decision").wait_for()
@@ -164,6 +178,23 @@ class Desk:
             if name in more:
                 fields.nth(position).fill(more[name])
         return shown
+
+
+def signed_in(browser: Browser, stack: Stack, address: str) -> BrowserContext:
+    """Pages of somebody who typed the password into Prefect's own; a wrong one does not let them in."""
+    pages = browser.new_context(viewport={"width": 1400, "height": 1500}, ignore_https_errors=True)
+    page = pages.new_page()
+    page.set_default_timeout(_PATIENCE_SECONDS * 1000)
+    page.goto(f"{address}/v2/runs")
+    for typed in ("admin:wrong", ":".join(stack.prefect_auth)):
+        page.get_by_placeholder("admin:pass").fill(typed)
+        page.get_by_role("button", name="Login").click()
+        if typed == "admin:wrong":
+            page.get_by_text("Invalid credentials").wait_for()
+    page.wait_for_url("**/v2/runs*")
+    page.get_by_placeholder("admin:pass").wait_for(state="hidden")
+    page.close()
+    return pages
 
 
 def _sent(form: Locator) -> None:
@@ -202,7 +233,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     approvals, roster = Approvals(ledger, policy, utc_now), Roster(home / "roster", ledger, utc_now)
     secrets = {name: pyotp.parse_uri(roster.enrol(name)).secret for name in ("alice", "bob")}
     with Stack(folder, ours) as stack, sync_playwright() as playwright:
-        door = {"port": stack.gateway_port, "public_url": stack.gateway_url, "webhook_keys": ["not used here"]}
+        door = {"port": stack.gateway_port, "public_url": stack.gateway_url, "webhook_keys": [WEBHOOK_KEY]}
         stack.add_environment({"COUNTERMAND_GATEWAY": json.dumps(door)})
         stack.start_gateway()
         stack.start_prefect()
@@ -213,7 +244,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         stack.start_worker()
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
         stack.wait_for_gateway()
-        yield Desk(stack, ledger, approvals, roster, secrets, browser)
+        pages = signed_in(browser, stack, stack.prefect_url)
+        yield Desk(stack, ledger, approvals, roster, secrets, browser, pages, stack.prefect_url)
         browser.close()
 
 
@@ -270,3 +302,48 @@ def test_a_prefect_server_that_dies_while_a_run_waits_loses_nothing_and_asks_nob
     assert desk.ended(one.incident) == Standing.APPROVED
     assert len(desk.ledger.lines(one.incident, Kind.QUESTION)) == 1
     assert desk.problems(one.incident) == [""]
+
+
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed: apt-get install nginx-light")
+def test_behind_the_documented_reverse_proxy_an_approval_and_a_delivery_come_through_and_nothing_else(
+    desk: Desk, tmp_path: Path
+) -> None:
+    with reverse_proxy(tmp_path / "ours", desk.stack) as proxy:
+        _only_the_doors(proxy, desk.ledger)
+        _only_with_the_password(proxy, desk.stack)
+        address = f"https://{RESPONDERS}:{proxy.port}"
+        behind = replace(desk, pages=signed_in(desk.browser, desk.stack, address), address=address)
+        one = behind.ask("inc-behind-a-proxy")
+        behind.fill_in(one, "bob", behind.fresh_code("bob"))
+        behind.until_it_ends(one)
+        assert behind.ended(one.incident) == Standing.APPROVED
+    with reverse_proxy(tmp_path / "foreign", desk.stack, ours=False) as proxy, proxy.client(RESPONDERS) as client:
+        assert {client.get(path).status_code for path in ("/", "/api/health", "/incidents/inc-000000000000/report")} == {403}
+
+
+def _only_the_doors(proxy: Proxy, ledger: Ledger) -> None:
+    with proxy.client(DOORS) as client:
+        key = {"X-Countermand-Key": WEBHOOK_KEY, "X-Forwarded-For": "203.0.113.9"}
+        door = "/webhooks/guardduty"
+        assert client.post(door, content=b"no finding", headers=key).status_code == 202
+        assert client.post(door, content=b"no finding").status_code == 401
+        assert client.post(door, content=b"x" * (256 * 1024 + 1), headers=key).status_code == 413
+        assert {client.get(path).status_code for path in ("/", "/metrics", "/openapi.json", "/ready", "/api/health")} == {404}
+    (line,) = ledger.lines(INTAKE, Kind.QUARANTINE)
+    assert line.body["provenance"]["peer"] == "127.0.0.1", "not what the sender claims"
+
+
+def _only_with_the_password(proxy: Proxy, stack: Stack) -> None:
+    with proxy.client(RESPONDERS) as client:
+        count = "/api/flow_runs/count"
+        answers = [client.post(count, json={}, auth=auth) for auth in (None, ("admin", "wrong"), stack.prefect_auth)]
+        assert [answer.status_code for answer in answers] == [401, 401, 200]
+        assert "frame-ancestors 'none'" in client.get("/v2/runs").headers["content-security-policy"]
+        assert client.get("/incidents/inc-000000000000/report").text == "There is no report of this incident yet."
+        for password, answer in ((":".join(stack.prefect_auth), "auth_success"), ("admin:wrong", "")):
+            with proxy.connect("/api/logs/out") as asking:
+                asking.send(json.dumps({"type": "auth", "token": password}))
+                with suppress(ConnectionClosed):
+                    assert json.loads(asking.recv(10))["type"] == answer
+                    continue
+                assert not answer, "the right password opens the socket"

@@ -14,14 +14,16 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 from playing import played
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from drill import scenario as scenarios
 from gateway.practice.people import ScriptedResponders
+from gateway.prefect_password import USER, kept_password
 from gateway.reviver import Reviver
 from gateway.runs import Runs, Stand
 from incident.approvals import Asked
 from incident.ledger import Kind
+from tasks.hands import Hands
 
 SCENARIO = Path(scenarios.__file__).parent / "scenarios" / "open-ssh-to-world.yaml"
 
@@ -66,8 +68,9 @@ class KillingResponders(ScriptedResponders):
         run, before = self._ledger.lines(self._incident, Kind.RUN)[-1].body["flow_run"], self._begun()
         door = f"{self._prefect_api}/flow_runs/{run}"
         claimed = {"state": {"type": "PENDING", "name": "Submitting"}, "force": True}
-        httpx.post(f"{door}/set_state", json=claimed, timeout=30).raise_for_status()
-        with temporary_settings({PREFECT_API_URL: self._prefect_api}):
+        httpx.post(f"{door}/set_state", json=claimed, auth=self._prefect_auth, timeout=30).raise_for_status()
+        entered = {PREFECT_API_URL: self._prefect_api, PREFECT_API_AUTH_STRING: ":".join(self._prefect_auth)}
+        with temporary_settings(entered):
             reviver = Reviver(self._ledger, Runs(self._ledger), lambda: datetime.now(UTC), claimed=timedelta(seconds=1))
             while self._begun() <= before and not self._done.wait(0.3):
                 asyncio.run(reviver.look())
@@ -103,13 +106,20 @@ def flow_processes(prefect_api: str) -> list[int]:
 @pytest.mark.timeout(600)
 def test_a_killed_flow_is_started_again_and_the_incident_ends_well(tmp_path):
     scheduled: list[dict[str, Any]] = []
+    entered: list[tuple[str, str]] = []
+
+    def responders(incident: str, hands: Hands, *others: Any) -> KillingResponders:
+        entered.append((USER, kept_password(hands.config.folder)))
+        return KillingResponders(incident, hands, *others)
 
     def look(addresses: dict[str, str]) -> None:
         prefect = addresses["Prefect run"].partition("/v2/")[0]
         asked = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
-        scheduled.extend(httpx.post(f"{prefect}/api/flow_runs/filter", json=asked, timeout=30).raise_for_status().json())
+        door = f"{prefect}/api/flow_runs/filter"
+        assert httpx.post(door, json=asked, timeout=30).status_code == 401, "whoever has no password sees no run"
+        scheduled.extend(httpx.post(door, json=asked, auth=entered[0], timeout=30).raise_for_status().json())
 
-    verdict, _ = played(SCENARIO, tmp_path, responders=KillingResponders, visit=look)
+    verdict, _ = played(SCENARIO, tmp_path, responders=responders, visit=look)
     assert len({run["deployment_id"] for run in scheduled if run["auto_scheduled"]}) == 2, (
         "the sweep and the escalation come by themselves"
     )

@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.host import PASSWORD_FILE, parts, password
+from gateway.host import parts, password
+from gateway.prefect_password import PASSWORD_FILE
 from tasks.config import Config
 
 KEY = "a-webhook-key-of-some-length"
