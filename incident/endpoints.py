@@ -1,4 +1,4 @@
-"""What the internet reaches beside interfaces and newer load balancers: classic balancers, public databases, function URLs.
+"""What the internet reaches beside interfaces and newer load balancers: classic balancers, databases, function URLs, clusters.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html
 https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
@@ -11,19 +11,25 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, get_args
 
-from incident.boxes import Box, Boxes, Version, common, everything, minus, union, ways
+from incident.boxes import Box, Boxes, Version, common, everything, minus, network, union, ways
 from incident.exposure import Exposure, Hop, Verdict, in_subnets, subnet_gates, through
 from incident.gates import Gate, groups_gate
 from incident.network.values import identifiers, items, mapping, structures, text, whole
+from incident.settings import Value
 from incident.visible import Visible
 
-ENDPOINTS = (("classic-load-balancer", "classic load balancers"), ("database", "databases"), ("function", "function URLs"))
+ENDPOINTS = (
+    ("classic-load-balancer", "classic load balancers"),
+    ("database", "databases"),
+    ("function", "function URLs"),
+    ("cluster", "clusters"),
+)
 _TCP, _HTTPS = (6, 6), (443, 443)
 _URL, _NAME = "lambda:InvokeFunctionUrl", "lambda:InvokeFunction"
 
 
 def endpoint_exposures(seen: Visible) -> Iterator[Exposure]:
-    """Every classic load balancer, database and function URL of a region."""
+    """Every classic load balancer, database, function URL and cluster's API of a region."""
     for name, values in seen.resources("classic-load-balancer").items():
         yield _classic(seen, name, mapping(values.get("")))
     for name, values in seen.resources("database").items():
@@ -31,6 +37,8 @@ def endpoint_exposures(seen: Visible) -> Iterator[Exposure]:
     for function, values in seen.resources("function-url").items():
         for qualifier, value in values.items():
             yield from _function_url(seen, function, qualifier, text(mapping(value).get("AuthType")))
+    for cluster in seen.resources("cluster"):
+        yield _cluster(seen, cluster, seen.value("cluster-endpoint", cluster, "endpoint"))
 
 
 def _closed(seen: Visible, what: str, resource: str, why: str) -> Exposure:
@@ -193,3 +201,22 @@ def _holds_for_all(statement: Mapping[str, Any]) -> bool:
     return (
         rest.pop("FunctionUrlAuthType", "NONE") == "NONE" and text(rest.pop("InvokedViaFunctionUrl", "true")) == "true" and not rest
     )
+
+
+# --- clusters -----------------------------------------------------------------------------------------------------------------
+
+
+def _cluster(seen: Visible, name: str, endpoint: Value) -> Exposure:
+    """A cluster's API is reached from the networks that it names; whoever comes must still authenticate."""
+    told = mapping(endpoint)
+    if told.get("PublicAccess") is False:
+        return _closed(seen, "cluster", name, "its API has no public endpoint")
+    if not told:
+        gate = Gate([], [everything(4)._replace(protocols=_TCP, ports=_HTTPS)], (), (f"whether the API of {name} is public",))
+    else:
+        named = identifiers(told.get("PublicAccessCidrs"))
+        ranges = [found[1] for cidr in named if (found := network(cidr)) is not None and found[0] == 4]
+        boxes: Boxes = union(Box(_TCP, addresses, _HTTPS) for addresses in ranges)
+        gate = Gate(boxes, boxes, ((name, f"it lets in {', '.join(named)}"),))
+    first = Hop(name, "Kubernetes API on a public endpoint, TCP 443")
+    return through(seen, [gate], what="cluster", resource=name, address="", version=4, instance="", first=first)

@@ -96,8 +96,14 @@ def as_json(now: Sequence[Sight], earlier: Sequence[Sight], unswept: Iterable[st
         "places": [_place(sight) for sight in now],
         "exposures": [exposure_json(one) for sight in now for one in exposures(sight.seen) if one.verdict != Verdict.CLOSED],
         "changes": [_changes(before[sight.seen.scope], sight) for sight in now if sight.seen.scope in before],
-        "not_known": [*unswept, *(line for sight in now for line in not_known(sight))],
+        "not_known": [*unswept, *(line for sight in now for line in not_known(sight)), *_never_read(now)],
     }
+
+
+def _never_read(now: Sequence[Sight]) -> list[str]:
+    """What may be on the internet and no sweep reads, by account."""
+    what = "API gateways, CloudFront distributions and Global Accelerators are not read: the internet may reach some"
+    return [f"{account}: {what}; --prowler looks at them" for account in sorted({sight.seen.scope.account for sight in now})]
 
 
 def not_known(sight: Sight) -> list[str]:

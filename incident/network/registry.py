@@ -9,6 +9,7 @@ from incident.family import Family
 from incident.network.address import ADDRESSES
 from incident.network.block_public_access import BLOCK_PUBLIC_ACCESS
 from incident.network.classic_balancer import CLASSIC_BALANCERS
+from incident.network.cluster import CLUSTERS
 from incident.network.database import DATABASES
 from incident.network.dhcp_options import DHCP_OPTIONS
 from incident.network.dns_record import DNS_RECORDS
@@ -67,6 +68,7 @@ FAMILIES: tuple[Family, ...] = (
     DATABASES,
     FIREWALLS,
     FUNCTIONS,
+    CLUSTERS,
     DNS_RECORDS,
     TAGS,
 )

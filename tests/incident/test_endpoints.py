@@ -1,4 +1,4 @@
-"""Classic load balancers, public databases and function URLs: reached, closed or not known, with the path."""
+"""Classic load balancers, public databases, function URLs and clusters: reached, closed or not known, with the path."""
 
 from __future__ import annotations
 
@@ -115,7 +115,27 @@ def test_a_policy_that_was_not_read_may_let_everybody():
     assert {str(one.verdict) for one in told} == {"unknown"}
 
 
-@pytest.mark.parametrize("kind", ["classic-load-balancer", "database", "function"])
+@pytest.mark.parametrize("kind", ["classic-load-balancer", "database", "function", "cluster"])
 def test_a_list_that_was_not_read_is_said(kind):
     told = exposures(seen(public_host(), EVERYTHING - {kind}))
     assert [one.resource for one in told if one.verdict == "unknown"] == ["(not read)"]
+
+
+@pytest.mark.parametrize(
+    ("public", "networks", "verdict", "reached"),
+    [
+        (True, ["0.0.0.0/0"], "open", ["tcp 443 from anywhere (IPv4)"]),
+        (True, ["198.51.100.7/32", "10.0.0.0/8"], "open", ["tcp 443 from 198.51.100.7/32"]),
+        (True, ["10.0.0.0/8"], "closed", []),
+        (False, ["0.0.0.0/0"], "closed", []),
+    ],
+)
+def test_a_clusters_api_is_reached_from_the_networks_that_it_names(public, networks, verdict, reached):
+    endpoint = {"PublicAccess": public, "PublicAccessCidrs": networks}
+    (one,) = found("cluster", {key("cluster", "shop"): {}, key("cluster-endpoint", "shop", "endpoint"): endpoint})
+    assert shown(one) == (verdict, reached, [])
+
+
+def test_a_cluster_that_was_not_described_may_be_reached():
+    (one,) = found("cluster", {key("cluster", "shop"): {}})
+    assert (shown(one)[0], one.unknown) == ("unknown", ("whether the API of shop is public",))

@@ -96,3 +96,19 @@ def test_a_function_without_policy_and_url_is_no_failed_read(aws, owner):
     assert swept.failed == {}
     shown = {one.key.kind for one in swept.settings if one.key.resource == "pay"}
     assert shown == {"function", "function-attribute", "function-code"}
+
+
+def test_a_clusters_public_endpoint_and_its_networks_are_swept(aws, owner):
+    (account,) = aws.config.accounts
+    trust = {"Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = owner("iam").create_role(RoleName="cluster-role", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    subnets = [one["SubnetId"] for one in owner("ec2").describe_subnets()["Subnets"]][:2]
+    config = {"subnetIds": subnets, "endpointPublicAccess": True, "publicAccessCidrs": ["198.51.100.0/24"]}
+    owner("eks").create_cluster(name="shop", roleArn=role, resourcesVpcConfig=config)
+
+    swept = sweep_region(aws, Scope(account, "us-east-1"), datetime.now(UTC), frozenset({"cluster"}))
+
+    assert swept.failed == {}
+    shown = {(one.key.kind, one.key.resource): one.value for one in swept.settings}
+    assert shown["cluster-endpoint", "shop"] == {"PublicAccess": True, "PublicAccessCidrs": ["198.51.100.0/24"]}
