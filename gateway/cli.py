@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -74,6 +75,21 @@ for name, group in (
     ("backlog", aftermath.backlog_app),
 ):
     app.add_typer(group, name=name)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"countermand {version('countermand')}")
+        raise typer.Exit
+
+
+@app.callback()
+def countermand(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Answers unauthorized network changes in AWS and undoes exactly what the actor did."""
 
 
 def _stop(number: int, frame: object) -> None:
