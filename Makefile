@@ -64,6 +64,7 @@ lint: setup
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint deployments/aws/*.yaml
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/countermand policies --check deployments/aws/responder-role.yaml
 	$(BIN)/countermand flow-tables --check deployments/aws/flow-logs-athena.yaml
 	$(BIN)/countermand settings --check docs/settings.md
