@@ -9,7 +9,7 @@ from incident.ledger import Kind, Line
 from incident.section_claims import Claim
 from incident.words import counted
 
-_PHASES = {"contain": "to stop the actor", "eradicate": "to remove what they made", "recover": "to put the network back"}
+_PHASES = {"contain": "Stopping the actor", "eradicate": "Removing what they made", "recover": "Putting the network back"}
 
 
 def happened(case: CaseFile) -> tuple[Claim, ...]:
@@ -25,7 +25,9 @@ def happened(case: CaseFile) -> tuple[Claim, ...]:
     if first is not None:
         last = max(case.calls, key=lambda call: call.until)
         words = f"Their calls reach from {first.at:%Y-%m-%d %H:%M:%S} to {last.until:%Y-%m-%d %H:%M:%S} UTC"
-        found.append(Claim(words, (first.record, last.record), case.calls_line))
+        if first.at == last.until:
+            words = f"They are seen at {first.at:%Y-%m-%d %H:%M:%S} UTC only"
+        found.append(Claim(words, tuple(dict.fromkeys((first.record, last.record))), case.calls_line))
     return tuple(found)
 
 
@@ -41,12 +43,12 @@ def done(case: CaseFile) -> tuple[Claim, ...]:
 
 def _steps(case: CaseFile) -> Iterator[Claim]:
     newest = {str(line.body["step"]): line for line in case.outcomes}
-    for phase, why in _PHASES.items():
+    for phase, what in _PHASES.items():
         ended = [line for line in newest.values() if line.body["phase"] == phase]
         well = [line for line in ended if line.body["result"] in GOOD]
         if ended:
             last = max(ended, key=lambda line: line.position)
-            yield Claim(f"{len(well)} of {counted(len(ended), 'step')} {why} ended well", (), last.position)
+            yield Claim(f"{what}: {len(well)} of {counted(len(ended), 'step')} ended well", (), last.position)
     if not newest:
         yield Claim(str(case.opened.get("reason") or "Nothing was changed in AWS"))
 

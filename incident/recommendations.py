@@ -109,7 +109,7 @@ def _opened_to_the_world(case: CaseFile) -> Iterator[Recommendation]:
     if told.get("opened") or closing:
         ways = len(told.get("opened", ()))
         because = f"ways from the internet that the actor opened: {ways}" if ways else f"changes that open a way: {len(closing)}"
-        text = "Close ports that nobody approved by themselves: a Config rule for allowed ports with a Systems Manager remediation"
+        text = "Let AWS close ports that nobody approved: a Config rule for allowed ports with a Systems Manager remediation"
         yield Recommendation("opened-to-the-world", Perspective.RESPONSIVE, text, because, line)
         text = "Hold internet access at the VPC (block public access) and ask for a change request before a group names 0.0.0.0/0"
         yield Recommendation("public-access", Perspective.PREVENTIVE, text, because, line)

@@ -139,6 +139,7 @@ def report(lines: Sequence[Line]) -> Report:
     # A plan is found by the digest that its line says: an outsider's copy of it has another.
     planned = [str(line.body["digest"]) for line in lines if line.kind == Kind.PLAN]
     steps = {(digest, step.id): step for digest, plan in zip(planned, plans, strict=True) for step in plan.steps}
+    titles = {digest: plan.title for digest, plan in zip(planned, plans, strict=True)}
     case, evidence = CaseFile(lines), [dict(line.body) for line in lines if line.kind == Kind.EVIDENCE]
     return Report(
         incident=opened.incident,
@@ -152,7 +153,7 @@ def report(lines: Sequence[Line]) -> Report:
         doubts=_doubts(plans),
         chosen=_chosen(lines),
         regions=tuple(coverage(lines)),
-        decisions=tuple(dict(line.body) for line in lines if line.kind == Kind.DECISION),
+        decisions=tuple(_decision(line, titles) for line in lines if line.kind == Kind.DECISION),
         evidence=tuple(evidence),
         timeline=tuple(_timeline(lines)),
         happened=happened(case),
@@ -201,6 +202,11 @@ def _done(line: Line, steps: Mapping[tuple[str, str], Step]) -> Done:
         before=brief(step.expects) if step and step.expects is not None else "absent",
         after=brief(step.leaves) if step and step.leaves is not None else "absent",
     )
+
+
+def _decision(line: Line, titles: Mapping[str, str]) -> dict[str, Any]:
+    """What a person said, with the title of the plan that they said it about."""
+    return {**line.body, "plan": titles.get(str(line.body["digest"]), "")}
 
 
 def _is_held(line: Line) -> bool:

@@ -117,6 +117,10 @@ def not_known(written: Report) -> Iterator[str]:
     for item in written.evidence:
         if "waits" in item or "gap" in item:
             yield f"evidence {markdown(item['item'])} is not kept: {markdown(item.get('gap') or item.get('why', ''))}"
+    for line in written.exposures.get("not_known", ()):
+        yield f"what the internet reaches: {markdown(line)}"
+    for line in written.traffic.get("gaps", ()):
+        yield f"what the actor's addresses touched: {markdown(line)}"
     if written.proof and (asked := [one.title.lower() for one in written.sections if one.is_open]):
         yield f"to be determined by people: {', '.join(asked)}"
 

@@ -204,8 +204,8 @@ def _opened(case: CaseFile) -> Iterable[Claim]:
     if not told:
         return
     yield Claim(
-        f"the incident opened {counted(len(told.get('opened', ())), 'way')} from the internet; "
-        f"{len(told.get('still_open', ()))} still open",
+        f"{counted(len(told.get('opened', ())), 'way')} from the internet to something that runs opened by the incident, "
+        f"{len(told.get('still_open', ()))} still open{', as far as it could be told' if told.get('not_known') else ''}",
         (),
         line,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,11 +42,18 @@ def _environment(autoescape: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["moment"] = lambda at: f"{at:%Y-%m-%d %H:%M:%S} UTC" if isinstance(at, datetime) else str(at)
+    environment.filters["moment"] = moment
     environment.filters["epoch"] = epoch
     environment.filters["duration"] = span_in_words
     environment.filters["md"] = markdown
     return environment
+
+
+def moment(at: object) -> str:
+    """A time as people read it, whether it comes as one or as the ledger writes it; anything else as it is."""
+    with suppress(ValueError):
+        at = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if isinstance(at, datetime) and at.tzinfo else str(at)
 
 
 def epoch(seconds: object) -> str:
