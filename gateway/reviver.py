@@ -4,6 +4,7 @@
   of `deployments/prefect-automations.yaml` does, or else the ledger tells: a working process holds a name there (`tasks.working`).
 - A worker claims a run (Pending) and then starts its process. One that is killed between the two leaves a run that no other worker
   takes and that no heartbeat tells of.
+- A Prefect whose database was lost, or whose run somebody deleted, knows nothing of the run: another is started in its place.
 
 Either way the run goes on from what stands in the ledger. Nobody can tell a dead worker from one that will still start its process;
 if it does, the process that begins last goes on and the other stops.
@@ -125,16 +126,20 @@ class Reviver:
         revived = [line for line in self._ledger.lines(incident, Kind.NOTE) if line.key.startswith("revived:")]
         if len(revived) >= MOST_REVIVALS:
             return
-        await self._runs.start_again(standing.run)
+        if standing.stand is Stand.GONE:
+            await self._runs.start_instead(incident, standing.run)
+        else:
+            await self._runs.start_again(standing.run)
         self._silent.pop(incident, None)
-        body = {"flow_run": str(standing.run), "stood_as": str(standing.stand), "since": standing.at.isoformat()}
-        self._ledger.append(incident, Kind.NOTE, f"revived:{standing.at.isoformat()}", body)
+        since = str(standing.run) if standing.stand is Stand.GONE else standing.at.isoformat()
+        body = {"flow_run": str(standing.run), "stood_as": str(standing.stand), "since": since}
+        self._ledger.append(incident, Kind.NOTE, f"revived:{since}", body)
         _log.warning("incident %s: its run stood as %s and was started again", incident, standing.stand)
 
     async def _stands_still(self, incident: str, standing: Standing) -> bool:
-        if standing.stand is not Stand.RUNNING:
+        if (rest := self._rests.get(standing.stand)) is not None:
             self._silent.pop(incident, None)
-            return self._clock() - standing.at >= self._rests[standing.stand]
+            return self._clock() - standing.at >= rest
         if await asyncio.to_thread(is_worked_at, self._ledger, incident):
             self._silent.pop(incident, None)
             return False

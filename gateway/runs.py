@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -39,15 +39,19 @@ class Stand(StrEnum):
     FAILED = "failed"
     CLAIMED = "claimed by a worker and not begun"
     RUNNING = "running"
+    GONE = "gone from Prefect"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a run stands, and since when (UTC)."""
+    """How a run stands, and since when (UTC); of one that is gone nobody knows since when."""
 
     run: UUID
     at: datetime
     stand: Stand
+
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 _STANDS = {
@@ -117,7 +121,7 @@ class Runs:
             raise RunsUnavailable(f"Prefect did not wake the run: {type(error).__name__}") from None
 
     async def standing_of(self, incident: str) -> Standing | None:
-        """How the incident's run stands; nothing where it waits for its time or for people, has ended well, or is gone.
+        """How the incident's run stands; nothing where it waits for its time or for people, or has ended well.
 
         Raises:
             RunsUnavailable: Prefect is not reached.
@@ -129,7 +133,7 @@ class Runs:
             async with get_client() as client:
                 state = (await client.read_flow_run(run)).state
         except ObjectNotFound:
-            return None
+            return Standing(run, _EVER, Stand.GONE)
         except (PrefectException, httpx.HTTPError) as error:
             raise RunsUnavailable(f"Prefect does not show the run of {incident}: {type(error).__name__}") from None
         stand = _STANDS.get(state.type) if state is not None else None
@@ -146,6 +150,18 @@ class Runs:
                 await client.set_flow_run_state(run, AwaitingRetry(), force=True)
         except (PrefectException, httpx.HTTPError) as error:
             raise RunsUnavailable(f"Prefect did not start run {run} again: {type(error).__name__}") from None
+
+    async def start_instead(self, incident: str, gone: UUID) -> None:
+        """Start another run in place of one that Prefect has lost; however often this is called for it, one is started.
+
+        Raises:
+            RunsUnavailable: Prefect is not reached, or has no such deployment.
+        """
+        try:
+            another = await _create_run(incident, f"{incident}-after-{gone}")
+        except (PrefectException, httpx.HTTPError) as error:
+            raise RunsUnavailable(f"Prefect did not start another run of {incident}: {type(error).__name__}") from None
+        self._ledger.append(incident, Kind.RUN, f"run-again:after:{gone}", {"flow_run": str(another)})
 
     def _run_of(self, incident: str) -> UUID | None:
         """The newest run of an incident."""

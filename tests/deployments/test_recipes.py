@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,16 @@ def test_the_image_is_made_by_the_steps_that_every_set_up_runs():
     image = [shlex.split(line.partition("-m pip ")[2]) for line in instructions("RUN") if "-m pip" in line]
     assert set_up
     assert image == set_up
+
+
+def test_a_release_has_one_version(compose):
+    """What `docs/operations.md` says of cutting a release."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    tags = re.findall(r"image: \S*countermand:(\S+)", (ROOT / "prefect.yaml").read_text())
+    tags += [service["image"].partition(":")[2] for service in compose["services"].values() if "countermand:" in service["image"]]
+    assert set(tags) == {version}
+    newest = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0]
+    assert newest in ("Unreleased", version)
 
 
 def test_the_image_runs_as_nobody_special_and_holds_no_secret():

@@ -25,6 +25,7 @@ class Prefect:
         self.standing: Standing | None = None
         self.started = 0
         self.away = False
+        self.instead: list[UUID] = []
 
     async def standing_of(self, incident: str) -> Standing | None:
         if self.away:
@@ -34,6 +35,10 @@ class Prefect:
     async def start_again(self, run: UUID) -> None:
         self.started += 1
         self.standing = None
+
+    async def start_instead(self, incident: str, gone: UUID) -> None:
+        self.instead.append(gone)
+        await self.start_again(gone)
 
 
 @pytest.fixture
@@ -125,3 +130,11 @@ def test_of_two_gateways_one_starts_runs_again(ledger, prefect, tmp_path):
         prefect.standing = Standing(RUN, NOON, Stand.CRASHED)
         asyncio.run(reviver.look())
         assert prefect.started == started
+
+
+def test_a_run_that_prefect_has_lost_is_replaced_by_another_after_a_while(look, prefect):
+    prefect.standing = Standing(RUN, datetime.min.replace(tzinfo=UTC), Stand.GONE)
+    assert look(timedelta(0)) == 0
+    assert look(SILENCE - timedelta(seconds=1)) == 0
+    assert look(SILENCE) == 1
+    assert prefect.instead == [RUN]
