@@ -2,7 +2,7 @@
 
 Run it with `make bench`. One region is built on the range; its answers are kept and given for every region by a server that does
 nothing else (`bench/replay.py`), so that the range's own speed is not what is measured. Each contestant is a process of its own,
-from its start to its end, one after the other, and the better of two counts.
+from its start to its end; they take turns, and the better of two counts.
 
 Cloud Custodian is installed into an environment of its own outside this folder (`~/.cache/countermand-peer`, or
 where COUNTERMAND_PEER says) if it is not there; without it, that is said and nothing is claimed.
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -73,18 +73,25 @@ def compare() -> None:
         with replaying(kept, HOME, 0) as url:
             subprocess.run([*mine, "ours", calls, HOME, OTHER], env=surroundings(url, Path(folder)), check=True)  # noqa: S603
         with replaying(kept, HOME, DELAY) as url:
-            run = timed(surroundings(url, Path(folder)), url)
-            print(f"  {'':<44} {'wall':>8} {'CPU':>8} {'calls':>7}")
-            row("ours: every network setting, stored", first := run([*mine, "ours", ""]), "")
-            ideal = run([*mine, "bare", calls])
-            row("the same boto3 calls, nothing done with them", ideal, against(first.wall / ideal.wall, IDEAL))
-            print(f"    of CPU time ours is {first.cpu / ideal.cpu:.2f} × this")
-            if peer:
-                theirs = run(custodian(peer, Path(folder)))
-                times = theirs.wall / first.wall
-                remark = f"{times:.1f} × ours; goal at least {BEST_PEER:g}, {said(times >= BEST_PEER)}"
-                row(f"Cloud Custodian, {len(PEER_KINDS)} kinds", theirs, remark)
-                print(f"    of CPU time {theirs.cpu / first.cpu:.1f} × ours, of calls {theirs.calls / first.calls:.2f} ×")
+            contest = {"ours": [*mine, "ours", ""], "bare": [*mine, "bare", calls]}
+            contest |= {"peer": custodian(peer, Path(folder))} if peer else {}
+            show(played(contest, surroundings(url, Path(folder)), url))
+
+
+def show(took: dict[str, Took]) -> None:
+    ours, bare, peer = took["ours"], took["bare"], took.get("peer")
+    print(f"  {'':<44} {'wall':>8} {'CPU':>8} {'calls':>7}")
+    row("ours: every network setting, stored", ours, "")
+    row("the same boto3 calls, nothing done with them", bare, against(ours.wall / bare.wall, IDEAL))
+    print(f"    of CPU time ours takes {ours.cpu / bare.cpu:.2f} × this")
+    if peer:
+        times = peer.wall / ours.wall
+        row(
+            f"Cloud Custodian, {len(PEER_KINDS)} kinds",
+            peer,
+            f"{times:.1f} × ours; goal at least {BEST_PEER:g}, {said(times >= BEST_PEER)}",
+        )
+        print(f"    of CPU time it takes {peer.cpu / ours.cpu:.1f} × ours, of calls {peer.calls / ours.calls:.2f} ×")
     print()
 
 
@@ -105,17 +112,23 @@ def against(ratio: float, goal: float) -> str:
     return f"ours takes {ratio:.2f} × this; goal at most {goal}, {said(ratio <= goal)}"
 
 
-def timed(environment: dict[str, str], url: str) -> Callable[[list[str]], Took]:
-    def once(command: list[str]) -> Took:
-        calls(url)
-        before, began = getrusage(RUSAGE_CHILDREN), time.monotonic()
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
-        wall, after = time.monotonic() - began, getrusage(RUSAGE_CHILDREN)
-        if done.returncode:
-            sys.exit(f"{' '.join(command)}: {done.stderr[-2000:]}")
-        return Took(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, calls(url))
+def played(contest: dict[str, list[str]], environment: dict[str, str], url: str) -> dict[str, Took]:
+    """The best of each by either time. They take turns, so that what else the machine does weighs on all of them."""
+    took: dict[str, list[Took]] = {name: [] for name in contest}
+    for _ in range(ROUNDS):
+        for name, command in contest.items():
+            took[name].append(timed(command, environment, url))
+    return {name: Took(min(one.wall for one in all_), min(one.cpu for one in all_), all_[0].calls) for name, all_ in took.items()}
 
-    return lambda command: min((once(command) for _ in range(ROUNDS)), key=lambda took: took.wall)
+
+def timed(command: list[str], environment: dict[str, str], url: str) -> Took:
+    calls(url)
+    before, began = getrusage(RUSAGE_CHILDREN), time.monotonic()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    wall, after = time.monotonic() - began, getrusage(RUSAGE_CHILDREN)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}: {done.stderr[-2000:]}")
+    return Took(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, calls(url))
 
 
 def calls(url: str) -> int:

@@ -19,18 +19,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
-from prefect.exceptions import Abort
-
 from incident.ledger import Kind
 from tasks.ledger import Ledger, LedgerUnavailable
 
 _ASKS_SECONDS = 5.0
 _PATIENCE_SECONDS = 20.0
 _log = logging.getLogger(__name__)
-
-
-class Overtaken(Abort):
-    """Another process works at the incident now. Prefect ends this one and leaves the run as the other has it."""
 
 
 class Working:
@@ -68,6 +62,8 @@ class Working:
         if mine is None:
             return
         for later in self._ledger.lines(incident, Kind.PROCESS, after=mine, most=1):
+            from tasks.overtaken import Overtaken
+
             where = f"{later.body['host']}, process {later.body['process']}"
             raise Overtaken(f"{incident} is worked at by another process since {later.at:%H:%M:%S} UTC ({where}); this one stops")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Event
@@ -12,7 +14,8 @@ import pytest
 
 from incident.ledger import Kind
 from tasks.ledger import Ledger
-from tasks.working import Overtaken, Working, is_worked_at
+from tasks.overtaken import Overtaken
+from tasks.working import Working, is_worked_at
 
 
 def _works(url: str, begun: Event) -> None:
@@ -85,3 +88,8 @@ def test_a_sign_of_life_is_taken_again_after_the_database_was_away(postgres_url,
     assert not is_worked_at(ledger, "inc-1")
     assert [line.body["flow_run"] for line in ledger.lines("inc-1", Kind.PROCESS)] == ["run-1"]
     ledger.close()
+
+
+def test_a_command_that_only_reads_does_without_prefect():
+    asked = "import sys, tasks.hands, tasks.readiness, tasks.baseline; sys.exit('prefect' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
