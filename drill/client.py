@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -137,4 +138,10 @@ def boto_client(
             params["headers"].update(headers)
 
         client.meta.events.register("before-call", add_source)
+    client.meta.events.register("before-sign.s3control", _at_one_name)
     return client
+
+
+def _at_one_name(request: Any, **kwargs: Any) -> None:
+    """The range has one name, before which S3's control plane would put the account."""
+    request.url = re.sub(r"://\d{12}\.", "://", request.url, count=1)

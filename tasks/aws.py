@@ -48,7 +48,10 @@ _ASKED_AT_MOST = 8
 _READ = re.compile(r"(BatchGet|Describe|Filter|Get|Head|List|Lookup|Search)[A-Z]")
 _HARMLESS_TWICE = frozenset({"AssumeRole", "PutObject"})
 """What may be done again though it may have been done: a session more, or a version more of the same evidence."""
+_NAMES_ITS_ACCOUNT = "s3control"
+"""The service each of whose calls says on which account it is made."""
 _SESSION_SECONDS = 45 * 60
+_ACCOUNT_IN_HOST = re.compile(r"://\d{12}\.")
 _making = threading.Lock()
 
 
@@ -104,9 +107,10 @@ class Aws:
                     retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=60, max_pool_connections=50
                 )
                 session = self._session(account)
-                self._clients[key] = session.client(
-                    service, region_name=region, endpoint_url=self.config.endpoint_url, config=options
-                )
+                client = session.client(service, region_name=region, endpoint_url=self.config.endpoint_url, config=options)
+                if self.config.endpoint_url:
+                    at_one_name(client)
+                self._clients[key] = client
             return self._clients[key]
 
     def call(self, account: str, region: str, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,6 +121,8 @@ class Aws:
             AwsError: AWS refused the call, or gave no answer.
         """
         client = self.client(account, region, service)
+        if service == _NAMES_ITS_ACCOUNT:
+            parameters = {"AccountId": account, **parameters}
         try:
             for attempt in self._ridden_out(operation):
                 with attempt:
@@ -266,6 +272,15 @@ class Aws:
         granted = self.call(own, self.config.home_region, "sts", "AssumeRole", parameters)["Credentials"]
         self._assumed_at[account] = time.monotonic()
         return _new_session(granted["AccessKeyId"], granted["SecretAccessKey"], granted["SessionToken"])
+
+
+def at_one_name(client: Any) -> None:
+    """Let a client of an endpoint of one's own call it by its one name: S3's control plane would put the account before it."""
+
+    def renamed(request: Any, **told: Any) -> None:
+        request.url = _ACCOUNT_IN_HOST.sub("://", request.url, count=1)
+
+    client.meta.events.register(f"before-sign.{_NAMES_ITS_ACCOUNT}", renamed)
 
 
 def _new_session(*keys: str) -> boto3.Session:

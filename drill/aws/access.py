@@ -37,6 +37,26 @@ _S3_ACTIONS = {
     "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
     "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "DeleteBucketCors": "PutBucketCORS",
+    "GetBucketCors": "GetBucketCORS",
+    "PutBucketCors": "PutBucketCORS",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
+    "DeleteBucketReplication": "PutReplicationConfiguration",
+    "GetBucketReplication": "GetReplicationConfiguration",
+    "PutBucketReplication": "PutReplicationConfiguration",
+    "DeleteBucketTagging": "PutBucketTagging",
+}
+_S3_CONTROL_ACTIONS = {
+    "DeletePublicAccessBlock": "PutAccountPublicAccessBlock",
+    "GetPublicAccessBlock": "GetAccountPublicAccessBlock",
+    "PutPublicAccessBlock": "PutAccountPublicAccessBlock",
 }
 
 
@@ -46,6 +66,8 @@ def action_of(call: Call) -> str:
         if call.operation == "GetObject" and call.params.get("VersionId"):
             return "s3:GetObjectVersion"
         return f"s3:{_S3_ACTIONS.get(call.operation, call.operation)}"
+    if call.service == "s3control":
+        return f"s3:{_S3_CONTROL_ACTIONS.get(call.operation, call.operation)}"
     if call.service == "lambda" and call.operation == "Invoke":
         return "lambda:InvokeFunction"
     return f"{_ACTION_PREFIX.get(call.service, call.signing_name)}:{call.operation}"

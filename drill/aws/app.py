@@ -18,9 +18,10 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from drill.aws import corrections, paging
+from drill.aws import bucket_settings, corrections, paging
 from drill.aws.access import Gate
 from drill.aws.auto_scaling import AutoScaling
+from drill.aws.bucket_access import AccountBlocks
 from drill.aws.clock import Clock, iso
 from drill.aws.config import RangeConfig
 from drill.aws.costs import CostExplorer
@@ -73,6 +74,7 @@ class Application:
         self.security_incidents = SecurityIncidents()
         self.costs = CostExplorer(clock)
         self.posture = Posture()
+        self.account_blocks = AccountBlocks()
         self.troubles = Troubles(config.seed)
         self.troubles.limit(Throttle("cloudtrail", "LookupEvents", config.lookup_rate, max(1.0, config.lookup_rate)))
         self.staleness = Staleness(config.seed)
@@ -92,6 +94,8 @@ class Application:
         sts, regions, findings = TokenService(self.directory), Regions(self.config), self.findings
         recorder, posture = self.recorder, self.posture
         return {
+            **bucket_settings.handlers(),
+            **self.account_blocks.handlers(),
             ("account", "GetRegionOptStatus"): regions.get_region_opt_status,
             ("account", "ListRegions"): regions.list_regions,
             ("ce", "GetCostAndUsage"): self.costs.get_cost_and_usage,
@@ -213,6 +217,7 @@ class Application:
         if call.service == "sqs" and call.operation == "ReceiveMessage" and call.params.get("WaitTimeSeconds"):
             call = without_waiting(call)
         self.posture.check(call, caller)
+        self.account_blocks.check(call, caller)
         handler = self._handlers.get((call.service, call.operation))
         if handler is not None:
             return success(call, handler(call, caller))

@@ -17,7 +17,7 @@ def unknown_credentials(service: str, protocol: str) -> AwsError:
     """What each family of services says to a key that does not exist, is inactive, or has no rights in the region."""
     if service == "ec2":
         return AwsError("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
-    if service == "s3":
+    if service in ("s3", "s3control"):
         return AwsError("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", 403)
     message = "The security token included in the request is invalid."
     if protocol == "query":
@@ -38,7 +38,7 @@ def not_authorized(service: str, principal: str, action: str, reason: str) -> Aw
     if service == "ec2":
         message = f"You are not authorized to perform this operation. User: {principal} is not authorized to perform: "
         return AwsError("UnauthorizedOperation", f"{message}{action} {reason}", 403)
-    code = "AccessDenied" if service in ("iam", "sts", "s3") else "AccessDeniedException"
+    code = "AccessDenied" if service in ("iam", "sts", "s3", "s3control") else "AccessDeniedException"
     return AwsError(code, f"User: {principal} is not authorized to perform: {action} {reason}", 403)
 
 

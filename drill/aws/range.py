@@ -111,6 +111,7 @@ class Range:
         self.app.security_incidents.clear()
         self.app.costs.clear()
         self.app.posture.clear()
+        self.app.account_blocks.clear()
         self.app.troubles.clear()
         self.app.staleness.clear()
         self.app.traffic.clear()

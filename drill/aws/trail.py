@@ -18,8 +18,7 @@ from drill.aws.clock import Clock, iso
 from drill.aws.config import AWS_INTERNAL, HOME_REGION
 from drill.aws.errors import AwsError
 from drill.aws.identity import Caller
-from drill.aws.shapes import request_parameters, response_elements
-from drill.aws.shapes.storage import EVENT_NAMES
+from drill.aws.shapes import request_parameters, response_elements, storage
 from drill.aws.wire import Answer, Call, parse_result
 
 Record = dict[str, Any]
@@ -156,8 +155,8 @@ def make_record(call: Call, caller: Caller, answer: Answer) -> Record:
 
 
 def _event_name(call: Call) -> str:
-    if call.service == "s3":
-        return EVENT_NAMES.get(call.operation, call.operation)
+    if call.service in ("s3", "s3control"):
+        return storage.event_name(call.service, call.operation)
     if call.service == "lambda":
         return call.operation + _LAMBDA_VERSIONS.get(call.operation, "")
     return call.operation

@@ -44,6 +44,8 @@ _SERVICE_OF_SIGNING_NAME = {
 HOME_IF_GLOBAL = {"aws-global": "us-east-1"}
 _CLASSIC_LOAD_BALANCING = "2012-06-01"
 _EC2_VERSION = "2016-11-15"
+_S3_CONTROL = "/v20180820/"
+"""How every path of S3's control plane begins, which signs as S3 does."""
 
 _session = botocore.session.get_session()
 
@@ -102,7 +104,7 @@ def parse_call(environ: Environ, body: bytes, time: float) -> Call | None:
         return None
     access_key, region, signing_name = signed.groups()
     form = _form(environ, body)
-    service = _service(signing_name, form)
+    service = _service(signing_name, form, environ.get("PATH_INFO", ""))
     request = Request({**environ, "wsgi.input": io.BytesIO(body)})
     try:
         model = moto_service_model(service)
@@ -179,9 +181,11 @@ def _form(environ: Environ, body: bytes) -> dict[str, str]:
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _service(signing_name: str, form: dict[str, str]) -> str:
+def _service(signing_name: str, form: dict[str, str], path: str) -> str:
     if signing_name == "elasticloadbalancing" and form.get("Version") == _CLASSIC_LOAD_BALANCING:
         return "elb"
+    if signing_name == "s3" and path.startswith(_S3_CONTROL):
+        return "s3control"
     return _SERVICE_OF_SIGNING_NAME.get(signing_name, signing_name)
 
 

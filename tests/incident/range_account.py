@@ -24,7 +24,7 @@ from incident.record import Record
 from incident.resources.bucket import emptied, to_be_emptied
 from incident.settings import Fold, Observed, PriorValue, SettingKey, Source, reversals
 from tasks.approvals import Approvals
-from tasks.aws import Aws, AwsError, observe
+from tasks.aws import Aws, AwsError, at_one_name, observe
 from tasks.config import AwsConfig
 from tasks.executor import Executor
 from tasks.launched import launched_by, with_images
@@ -53,7 +53,9 @@ EVERYTHING = document(Action="*", Resource="*")
 
 @cache
 def _client(service: str, url: str, **keys: str) -> Any:
-    return boto3.client(service, endpoint_url=url, region_name=REGION, **keys)
+    client = boto3.client(service, endpoint_url=url, region_name=REGION, **keys)
+    at_one_name(client)
+    return client
 
 
 class Account:

@@ -1,4 +1,4 @@
-"""Buckets: a list says where each is, a deletion of one that holds versions is refused, and a policy's conditions count."""
+"""Buckets: a list says where each is, a new one is set up as today, one that holds versions stays, a policy's conditions count."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.s3.models import FakeBucket, S3Backend
+from moto.s3.models import FakeBucket, PublicAccessBlock, S3Backend
 from moto.s3.responses import S3Response
 
 from drill.aws import policies
+from drill.aws.bucket_access import set_up_as_today
 from drill.aws.corrections.base import corrects
 
 _CONTEXT = {"aws:SecureTransport": "true"}
@@ -34,6 +35,14 @@ def all_buckets(self: Any) -> Any:
     owner = {"ID": "bcaf1ffd86f41161ca5fb16fd081034f", "DisplayName": "webfile"}
     shown = [{"Name": one.name, "CreationDate": one.creation_date_ISO8601, "BucketRegion": one.region_name} for one in found]
     return self.serialized(ActionResult({"Owner": owner, "Buckets": shown}))
+
+
+@corrects(S3Backend)
+def create_bucket(self: Any, bucket_name: str, region_name: str, bucket_namespace: str | None = None) -> Any:
+    """moto sets up a bucket as it was before April 2023."""
+    bucket = create_bucket.moto(self, bucket_name, region_name, bucket_namespace)  # type: ignore[attr-defined]
+    set_up_as_today(bucket, PublicAccessBlock(*(True,) * 4))
+    return bucket
 
 
 @corrects(S3Backend)

@@ -17,8 +17,8 @@ def request_parameters(service: str, operation: str, params: dict[str, Any]) -> 
     shape = service_model(service).operation_model(operation).input_shape
     if shape is None:
         return None
-    if service == "s3":
-        return storage.request(operation, params)
+    if service in ("s3", "s3control"):
+        return storage.request(operation, shape, params)
     if service != "ec2":
         return plain.request(service, operation, shape, params) or None
     if operation in families.CLASSIC:

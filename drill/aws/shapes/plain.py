@@ -44,7 +44,7 @@ def request(service: str, operation: str, shape: Shape, params: dict[str, Any]) 
 
 def response(service: str, operation: str, shape: Shape | None, result: dict[str, Any]) -> dict[str, Any]:
     """An answer's `responseElements`."""
-    if shape is None or service == "s3":
+    if shape is None or service in ("s3", "s3control"):
         return {}
     out = _value(service, shape, {k: v for k, v in result.items() if k != "ResponseMetadata"})
     return out if isinstance(out, dict) else {}

@@ -6,46 +6,61 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
+from botocore.model import ListShape, Shape, StructureShape
+
 _SUBRESOURCES = {
-    "DeleteBucketOwnershipControls": "ownershipControls",
-    "DeleteBucketPolicy": "policy",
-    "DeletePublicAccessBlock": "publicAccessBlock",
-    "PutBucketAcl": "acl",
-    "PutBucketOwnershipControls": "ownershipControls",
-    "PutBucketPolicy": "policy",
-    "PutBucketVersioning": "versioning",
-    "PutPublicAccessBlock": "publicAccessBlock",
+    "BucketAcl": "acl",
+    "BucketCors": "cors",
+    "BucketEncryption": "encryption",
+    "BucketLifecycle": "lifecycle",
+    "BucketLifecycleConfiguration": "lifecycle",
+    "BucketLogging": "logging",
+    "BucketNotificationConfiguration": "notification",
+    "BucketOwnershipControls": "ownershipControls",
+    "BucketPolicy": "policy",
+    "BucketReplication": "replication",
+    "BucketTagging": "tagging",
+    "BucketVersioning": "versioning",
+    "BucketWebsite": "website",
+    "PublicAccessBlock": "publicAccessBlock",
 }
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-_BODIES = ("CreateBucketConfiguration", "OwnershipControls", "PublicAccessBlockConfiguration", "VersioningConfiguration")
-_ELEMENTS = {"Rules": "Rule", "Grants": "Grant"}
-"""Lists whose elements XML names by another word."""
+_HEADERS = {"ACL": "x-amz-acl", "TransitionDefaultMinimumObjectSize": "x-amz-transition-default-minimum-object-size"}
+_VERBS = ("Delete", "Put")
 
-EVENT_NAMES = {
+_EVENT_NAMES = {
     "DeletePublicAccessBlock": "DeleteBucketPublicAccessBlock",
     "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "PutBucketLifecycleConfiguration": "PutBucketLifecycle",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
 }
 
 
-def request(operation: str, params: dict[str, Any]) -> dict[str, Any]:
-    """A bucket call's `requestParameters`."""
-    out: dict[str, Any] = {"bucketName": params.get("Bucket", ""), "Host": "s3.amazonaws.com"}
-    if operation in _SUBRESOURCES:
-        out[_SUBRESOURCES[operation]] = ""
-    for body in _BODIES:
-        if body in params:
-            out[body] = {"xmlns": _NAMESPACE, **_as_xml(params[body])}
+def event_name(service: str, operation: str) -> str:
+    """What CloudTrail calls an operation; S3's control plane is of the whole account."""
+    if service == "s3control":
+        return operation.replace("PublicAccessBlock", "AccountPublicAccessBlock")
+    return _EVENT_NAMES.get(operation, operation)
+
+
+def request(operation: str, shape: StructureShape, params: dict[str, Any]) -> dict[str, Any]:
+    """A call's `requestParameters`: a bucket's, or where no bucket is named the account's."""
+    named = {"accountId": params["AccountId"]} if params.get("AccountId") else {"bucketName": params.get("Bucket", "")}
+    out: dict[str, Any] = {**named, "Host": "s3.amazonaws.com"}
+    verb = next((verb for verb in _VERBS if operation.startswith(verb)), "")
+    subresource = _SUBRESOURCES.get(operation.removeprefix(verb)) if verb else None
+    if subresource:
+        out[subresource] = ""
+    for name, member in shape.members.items():
+        if isinstance(member, StructureShape) and "location" not in member.serialization and name in params:
+            out[name] = {"xmlns": _NAMESPACE, **_as_xml(member, params[name])}
     if "Policy" in params:
         out["bucketPolicy"] = _document(params["Policy"])
-    if "ACL" in params:
-        out["x-amz-acl"] = params["ACL"]
-    if "AccessControlPolicy" in params:
-        told = params["AccessControlPolicy"]
-        grants = {"AccessControlList": {"Grant": _as_xml(told.get("Grants", []))}, "Owner": _as_xml(told.get("Owner", {}))}
-        out["AccessControlPolicy"] = {"xmlns": _NAMESPACE, **grants}
+    out |= {header: params[name] for name, header in _HEADERS.items() if name in params}
     if "Key" in params:
         out["key"] = params["Key"]
     return out
@@ -58,11 +73,24 @@ def _document(policy: Any) -> Any:
         return policy
 
 
-def _as_xml(value: Any) -> Any:
-    """A body as XML turned to JSON has it: a list of one is the element itself."""
-    if isinstance(value, list):
-        entries = [_as_xml(entry) for entry in value]
-        return entries[0] if len(entries) == 1 else entries
-    if isinstance(value, dict):
-        return {_ELEMENTS.get(name, name): _as_xml(inner) for name, inner in value.items()}
+def _as_xml(shape: Shape, value: Any) -> Any:
+    """A body as XML turned to JSON has it: XML's names, and a list of one is the element itself."""
+    if isinstance(shape, StructureShape):
+        out: dict[str, Any] = {}
+        for name, inner in (value or {}).items():
+            member = shape.members[name]
+            out[_word(member, name)] = _listed(member, inner) if isinstance(member, ListShape) else _as_xml(member, inner)
+        return out
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
     return value
+
+
+def _listed(shape: ListShape, value: Any) -> Any:
+    entries = [_as_xml(shape.member, entry) for entry in value or []]
+    told = entries[0] if len(entries) == 1 else entries
+    return told if shape.serialization.get("flattened") else {_word(shape.member, "member"): told}
+
+
+def _word(shape: Shape, name: str) -> str:
+    return str(shape.serialization.get("name", name))
