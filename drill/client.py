@@ -138,7 +138,7 @@ def boto_client(
             params["headers"].update(headers)
 
         client.meta.events.register("before-call", add_source)
-    client.meta.events.register("before-sign.s3control", _at_one_name)
+    client.meta.events.register("before-sign.s3-control", _at_one_name)
     return client
 
 

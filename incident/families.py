@@ -5,6 +5,7 @@ from __future__ import annotations
 from incident.family import Family
 from incident.network import registry as network
 from incident.resources import bucket, compute, credentials, evidence, federation, function_part, identity, managed_policy, stack
+from incident.resources.account_public_access import ACCOUNT_PUBLIC_ACCESS
 from incident.resources.auto_scaling import AUTO_SCALING_GROUPS
 from incident.resources.block_device import BLOCK_DEVICES
 from incident.resources.brought_along import IMPORT_TASKS
@@ -42,6 +43,7 @@ FAMILIES: tuple[Family, ...] = (
     *function_part.FAMILIES,
     EVENT_RULES,
     *bucket.FAMILIES,
+    ACCOUNT_PUBLIC_ACCESS,
     *PREPARING,
 )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from incident.record import Record
-from incident.settings import Known, Observed, SettingKey, Value, Write
+from incident.settings import Known, Observed, SettingKey, Unknown, Value, Write
 
 ANY_RESOURCE = "*"
 
@@ -107,6 +107,8 @@ class Family:
         change: the calls from a live value to a wanted one. `live` is `None` where the setting is absent.
         absent_codes: the error codes by which AWS says that the resource is not there.
         opens: whether a value opens a way in or out; such settings are closed first.
+        harm: what a value that is there does, against the one that is wanted (`UNKNOWN` where nothing tells it), in plain words
+            that follow "as it is"; empty where it does no more than differ. What does harm is named in the plan and goes first.
         part_of: a kind to the kind it lives in. Its settings have the parent's id as their `resource` and vanish when that is
             deleted. `ANY_RESOURCE` is the parent of what every resource can have, such as a tag.
         rank: a kind's place in a teardown, which runs in rising order; creation runs in falling order.
@@ -127,6 +129,7 @@ class Family:
     change: Callable[[SettingKey, Observed | None, Value], Change]
     absent_codes: frozenset[str] = frozenset()
     opens: Callable[[SettingKey, Value], bool] = lambda key, value: False
+    harm: Callable[[SettingKey, Value, Value | Unknown], str] = lambda key, found, wanted: ""
     part_of: Mapping[str, str] = field(default_factory=dict[str, str])
     rank: Mapping[str, int] = field(default_factory=dict[str, int])
     implies: Callable[[SettingKey, Value], Iterable[tuple[SettingKey, Value]]] = lambda key, value: ()

@@ -208,10 +208,11 @@ def _left(reversal: Reversal, status: str, why: str, advice: str, found: Value =
         [record.identity.label for record in reversal.by_actor]
         + [entry.record.identity.label for entry in (*reversal.since, *reversal.relying)]
     )
+    harm = "" if status == "unread" else family_for_kind(reversal.key.kind).harm(reversal.key, found, reversal.target)
     return Unplanned(
         status=status,
         what=f"{reversal.by_actor[-1].event_name} on {reversal.key}",
-        why=why,
+        why=f"{why}; as it is, {harm}" if harm else why,
         advice=advice,
         records=tuple(record.event_id for record in reversal.by_actor),
         key=reversal.key,
@@ -257,16 +258,22 @@ def _undo(key: SettingKey, live: Value, wanted: Value) -> tuple[PlannedCall, ...
 
 
 def first_wave(plan: Plan) -> tuple[Step, ...]:
-    """What runs as eradication: deletions and closed exposures, as far as they wait for nothing that is restored later."""
+    """What runs as eradication: deletions, closed exposures and what does harm, as far as they wait for nothing that is restored
+    later."""
     chosen: dict[str, Step] = {}
     for step in plan.steps:
-        if (step.phase is Phase.ERADICATE or step.closes_exposure) and chosen.keys() >= set(step.after):
+        if (step.phase is Phase.ERADICATE or step.closes_exposure or _harm(step)) and chosen.keys() >= set(step.after):
             chosen[step.id] = step
     return tuple(chosen.values())
 
 
 def title(key: SettingKey, found: Value, target: Value) -> str:
-    """One plain line for people: what happens to which setting."""
+    """One plain line for people: what happens to which setting, and what the value that is there does, where that is harm."""
+    harm = family_for_kind(key.kind).harm(key, found, target)
+    return f"{_happens(key, found, target)}; as it is, {harm}" if harm else _happens(key, found, target)
+
+
+def _happens(key: SettingKey, found: Value, target: Value) -> str:
     name = f"{key.kind.replace('-', ' ')} {key.name}".strip()
     where = f"{key.resource} ({key.region})"
     if target is None:
@@ -327,8 +334,15 @@ def _urgency(step: Step) -> tuple[bool, int, int, int, str]:
     family = family_for_kind(step.key.kind)
     rank, place = family.rank.get(step.key.kind, 0), family.place(step.key, step.expects, step.leaves)
     # A way that is a resource of its own, such as a gateway, lets go only when what uses it is gone.
-    hurried = step.closes_exposure and step.key.name != ""
+    hurried = (step.closes_exposure or bool(_harm(step))) and step.key.name != ""
     return (not hurried, _PHASES[step.phase], rank if step.leaves is None else -rank, place, step.id)
+
+
+def _harm(step: Step) -> str:
+    """What the value that a step takes back does; preparation and evidence change nothing of an actor's."""
+    if step.phase not in (Phase.ERADICATE, Phase.RECOVER):
+        return ""
+    return family_for_kind(step.key.kind).harm(step.key, step.expects, step.leaves)
 
 
 def _with_needs(steps: list[Step]) -> list[Step]:

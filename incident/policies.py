@@ -51,12 +51,13 @@ _SCOPES: dict[str, Scoped] = {
     "ec2:CopySnapshot": Scoped(_SNAPSHOTS),
     "ec2:LockSnapshot": Scoped(_SNAPSHOTS),
     "ec2:ModifySnapshotAttribute": Scoped(_SNAPSHOTS),
-    # To instances, and as the role of a flow log that is made again; to nothing else that AWS runs.
+    # To instances, and as the role of a flow log, rule, function or replication that is set again; to nothing else that AWS runs.
     "iam:PassRole": _on_condition(
         "iam:PassedToService",
         "ec2.amazonaws.com",
         "events.amazonaws.com",
         "lambda.amazonaws.com",
+        "s3.amazonaws.com",
         "vpc-flow-logs.amazonaws.com",
     ),
     # Where Countermand itself runs as this role, it takes the same role in the other accounts.
@@ -202,7 +203,13 @@ def denies() -> list[Statement]:
         {"Ref": "TrustedPrincipal"},
     ]
     kept = [_sub("arn:${AWS::Partition}:s3:::${EvidenceBucket}"), _sub("arn:${AWS::Partition}:s3:::${EvidenceBucket}/*")]
-    loosening = ["s3:Delete*", "s3:PutBucket*", "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration"]
+    loosening = [
+        "s3:Delete*",
+        "s3:PutBucket*",
+        "s3:PutEncryptionConfiguration",
+        "s3:PutLifecycleConfiguration",
+        "s3:PutReplicationConfiguration",
+    ]
     everything = {"Effect": "Deny", "Resource": "*"}
     return [
         {"Sid": "NeverItself", "Effect": "Deny", "Action": [f"iam:{verb}*" for verb in _WRITES], "Resource": ourselves},

@@ -160,12 +160,13 @@ _IN_BUCKET = ("s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectVersion", "s
 _NOT_THE_EVIDENCE = (
     "s3:DeleteBucket",
     "s3:DeleteBucketPolicy",
+    "s3:DeleteBucketWebsite",
     "s3:DeleteObject",
     "s3:DeleteObjectVersion",
-    "s3:PutBucketAcl",
-    "s3:PutBucketOwnershipControls",
-    "s3:PutBucketPolicy",
-    "s3:PutBucketPublicAccessBlock",
+    "s3:PutBucket*",
+    "s3:PutEncryptionConfiguration",
+    "s3:PutLifecycleConfiguration",
+    "s3:PutReplicationConfiguration",
 )
 _ATHENA = ("athena:GetQueryExecution", "athena:GetQueryResults", "athena:StartQueryExecution", "athena:StopQueryExecution")
 _GLUE = "arn:${AWS::Partition}:glue:*:${AWS::AccountId}:"

@@ -280,7 +280,7 @@ def at_one_name(client: Any) -> None:
     def renamed(request: Any, **told: Any) -> None:
         request.url = _ACCOUNT_IN_HOST.sub("://", request.url, count=1)
 
-    client.meta.events.register(f"before-sign.{_NAMES_ITS_ACCOUNT}", renamed)
+    client.meta.events.register("before-sign.s3-control", renamed)
 
 
 def _new_session(*keys: str) -> boto3.Session:

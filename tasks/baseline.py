@@ -67,6 +67,7 @@ def sweep_region(aws: Aws, scope: Scope, at: datetime, only: frozenset[str] | No
 def _swept(aws: Aws, scope: Scope, at: datetime, only: frozenset[str] | None) -> Swept:
     found: list[Observed] = []
     failed: dict[str, str] = {}
+    in_part: set[str] = set()
     asked = [family for family in FAMILIES if family.inventory and (not family.home_only or scope.region == aws.config.home_region)]
     if only is not None:
         asked = [family for family in asked if only & set(family.kinds)]
@@ -74,10 +75,15 @@ def _swept(aws: Aws, scope: Scope, at: datetime, only: frozenset[str] | None) ->
         listings = [(read, pool.submit(_with_details, aws, family, scope, read)) for family in asked for read in family.inventory]
     for read, listing in listings:
         try:
-            found.extend(listing.result())
+            listed = listing.result()
         except AwsError as error:
             failed[_named(read)] = str(error)
-    whole = [family for family in asked if not any(_named(read) in failed for read in family.inventory)]
+            continue
+        found.extend(listed.found)
+        failed.update(listed.failed)
+        in_part.update({_named(read)} if listed.failed else ())
+    lost = failed.keys() | in_part
+    whole = [family for family in asked if not any(_named(read) in lost for read in family.inventory)]
     covered = frozenset(kind for family in whole for kind in family.kinds)
     return Swept(scope, at, tuple({observed.key: observed for observed in found}.values()), failed, covered)
 
@@ -86,9 +92,21 @@ def _named(read: Read) -> str:
     return f"{read.service}:{read.operation}"
 
 
-def _with_details(aws: Aws, family: Family, scope: Scope, read: Read) -> list[Observed]:
-    """What one listing shows, and what only a read of each listed resource shows, however deep."""
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What a listing shows, and which reads of a listed resource failed and why."""
+
+    found: list[Observed]
+    failed: dict[str, str]
+
+
+def _with_details(aws: Aws, family: Family, scope: Scope, read: Read) -> _Listed:
+    """What one listing shows, and what only a read of each listed resource shows, however deep.
+
+    One resource that cannot be read, such as a bucket whose policy shuts everybody out, hides no other.
+    """
     found: list[Observed] = []
+    failed: dict[str, str] = {}
     waiting = [read]
     done: set[str] = set()
     while waiting:
@@ -100,7 +118,10 @@ def _with_details(aws: Aws, family: Family, scope: Scope, read: Read) -> list[Ob
             listed = [observed for page in aws.read_all(scope, asked) for observed in family.observe(scope, asked, page)]
         except AwsError as error:
             if error.code not in family.absent_codes:
-                raise
+                if asked == read:
+                    raise
+                failed[f"{_named(asked)} {_about(asked)}"] = str(error)
+                continue
             # It has none, such as a function without a policy or an account without rules for passwords; or it went since it was
             # listed, and then is not there.
             found = [observed for observed in found if family.read(observed.key) != asked]
@@ -109,7 +130,12 @@ def _with_details(aws: Aws, family: Family, scope: Scope, read: Read) -> list[Ob
         standing = [observed.key for observed in listed if not observed.key.name and observed.value is not None]
         waiting += [detail for key in standing for detail in family.details(key)]
         found += listed
-    return found
+    return _Listed(found, failed)
+
+
+def _about(read: Read) -> str:
+    """Which resource a read is of."""
+    return ", ".join(str(value) for value in read.parameters.values())[:200]
 
 
 class Baselines:

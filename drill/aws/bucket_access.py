@@ -136,4 +136,3 @@ def set_up_as_today(bucket: Any, block: Any) -> None:
     bucket.ownership_rule = _OWNERS_ALONE
     bucket.public_access_block = block
     kept(bucket)
-

@@ -217,9 +217,7 @@ def _notification(asked: Body, call: Call, caller: Caller, bucket: Any) -> Body:
 
 def _replication(asked: Body, call: Call, caller: Caller, bucket: Any) -> Body:
     if not bucket.is_versioned:
-        raise AwsError(
-            "InvalidRequest", "Versioning must be 'Enabled' on the bucket to apply a replication configuration"
-        )
+        raise AwsError("InvalidRequest", "Versioning must be 'Enabled' on the bucket to apply a replication configuration")
     rules = asked.get("Rules") or []
     if not rules or not asked.get("Role"):
         raise _malformed("a role and a rule are needed")
@@ -231,7 +229,9 @@ def _replication(asked: Body, call: Call, caller: Caller, bucket: Any) -> Body:
         if not s3_backends[owner[1]][owner[0]].buckets[name].is_versioned:
             raise AwsError("InvalidRequest", "Destination bucket must have versioning enabled.")
         if "Filter" in rule and "DeleteMarkerReplication" not in rule:
-            raise AwsError("InvalidRequest", "DeleteMarkerReplication must be specified for this version of Cross Region Replication")
+            raise AwsError(
+                "InvalidRequest", "DeleteMarkerReplication must be specified for this version of Cross Region Replication"
+            )
     return {"Role": asked["Role"], "Rules": _named(rules)}
 
 

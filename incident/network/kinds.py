@@ -91,6 +91,7 @@ class Kind:
     change: Callable[[SettingKey, Observed | None, Value], Change]
     part_of: str = ""
     opens: Callable[[SettingKey, Value], bool] = lambda key, value: False
+    harm: Callable[[SettingKey, Value, Value | Unknown], str] = lambda key, found, wanted: ""
     implies: Callable[[SettingKey, Value], Iterable[tuple[SettingKey, Value]]] = lambda key, value: ()
     details: Callable[[SettingKey], Iterable[Read]] = lambda key: ()
     place: Callable[[SettingKey, Value, Value], int] = lambda key, found, wanted: 0
@@ -132,6 +133,7 @@ def family(
         change=lambda key, live, wanted: change(by_name[key.kind], key, live, wanted),
         absent_codes=frozenset(absent_codes),
         opens=lambda key, value: value is not None and by_name[key.kind].opens(key, value),
+        harm=lambda key, found, wanted: by_name[key.kind].harm(key, found, wanted),
         part_of={kind.name: kind.part_of for kind in kinds if kind.part_of},
         rank={kind.name: kind.rank for kind in kinds},
         implies=lambda key, value: by_name[key.kind].implies(key, value) if value is not None else (),

@@ -1,4 +1,4 @@
-"""S3 buckets: their existence, their objects, and who may reach them.
+"""S3 buckets: their existence, their objects, who may reach them (`bucket_access`), and how they are set up (`bucket_setup`).
 
 A bucket that the actor made is deleted when it is empty. One that holds objects is left to people: whose data they are is in no
 management record. Only an amendment of a responder's allows that it is emptied, by a step of its own that is asked about.
@@ -10,87 +10,72 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from incident.family import Acts, Call, Change, Family, Lookup, Read, Scope, Unrestorable
-from incident.network.kinds import Event, Kind, always_there, family, seen
-from incident.network.service import Service
-from incident.network.values import document, flag, mapping, structures, text
+from incident.network.kinds import Event, Kind, family, seen
+from incident.network.values import flag, mapping, structures, text
 from incident.record import JsonObject
-from incident.settings import UNKNOWN, Observed, Reversal, SettingKey, Source, Unknown, Value, Write
+from incident.resources import bucket_access as access
+from incident.resources import bucket_setup as setup
+from incident.resources.bucket_part import S3, Part, acts_of, named, observers_of, readers_of
+from incident.settings import UNKNOWN, Observed, Reversal, SettingKey, Source, Value, Write
 
 _Live = TypeVar("_Live")
 
-S3 = Service("s3", "s3")
 BUCKET = "bucket"
 CONTENT = "bucket-content"
-ACCESS = "bucket-access"
-POLICY, PUBLIC_ACCESS, OWNERSHIP, ACL = "policy", "public access block", "object ownership", "access control list"
-"""What says who may reach a bucket, as the names of its settings."""
 
 OBJECTS = {"Holds": "objects"}
 """The value of what a bucket holds, as long as it holds any version or delete marker."""
 _HOLDS = "Holds"
 _LENIENT_REGION = "us-east-1"
 _OLD_NAMES = {"EU": "eu-west-1", "": _LENIENT_REGION}
-_ORDER = (PUBLIC_ACCESS, POLICY, ACL, OWNERSHIP)
-"""A public policy is refused while the block is on, and a list of grants while ownership forbids lists."""
-_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 _GOES = "what the bucket held is gone for good; the inventory taken before says what that was"
 _VERSIONS = "[{Objects: [Versions, DeleteMarkers][][].{Key: Key, VersionId: VersionId}}] | [?length(Objects) > `0`]"
-
-
-def _everyone(value: Value) -> bool:
-    """Whether a policy lets anybody in, or an access list one of AWS's two groups of everybody."""
-    told = json.dumps(value)
-    allows = [one for one in structures(mapping(value).get("Statement")) if one.get("Effect") == "Allow"]
-    who = [one.get("Principal") for one in allows]
-    return "*" in who or {"AWS": "*"} in who or "groups/global/" in told
 
 
 # --- records ------------------------------------------------------------------------------------------------------------------
 
 
-def _named(event: Event) -> str:
-    return text(event.record.request.get("bucketName"))
-
-
 def _create(event: Event) -> Iterator[Write]:
     """Made where its constraint says, whatever endpoint was called."""
-    asked = mapping(event.record.request.get("CreateBucketConfiguration"))
+    request = event.record.request
+    asked = mapping(request.get("CreateBucketConfiguration"))
     where = text(asked.get("LocationConstraint") or asked.get("locationConstraint"))
     region = _OLD_NAMES.get(where, where) if asked else event.record.region
-    key = event.key(BUCKET, _named(event))._replace(region=region)
-    yield Write(key, {}, before=UNKNOWN if region == _LENIENT_REGION else None)
+    key = event.key(BUCKET, named(event))._replace(region=region)
+    proved = region != _LENIENT_REGION or event.value(key) is None
+    yield Write(key, {}, before=None if region != _LENIENT_REGION else UNKNOWN)
+    if proved:
+        for kind, name, value in _at_first(request):
+            yield Write(key._replace(kind=kind, name=name), value, before=None)
+
+
+def _at_first(request: JsonObject) -> Iterator[tuple[str, str, Value]]:
+    """What a bucket has from its first moment, save what no record tells: its owner's id, and how it encrypts."""
+    own = {
+        access.PUBLIC_ACCESS: access.ALL_BLOCKED,
+        access.OWNERSHIP: text(request.get("x-amz-object-ownership")) or access.OWNERS_ALONE,
+        setup.VERSIONING: {"Status": "Enabled"} if flag(request.get("x-amz-bucket-object-lock-enabled")) else None,
+    }
+    for part in _PARTS:
+        if part.name not in (access.ACL, setup.ENCRYPTION):
+            yield part.kind, part.name, own.get(part.name)
+
+
+def _tagged(event: Event) -> Iterator[Write]:
+    """Tags set one by one, of a bucket or of something else of S3's; what the bucket's are then is not told."""
+    arn = text(event.record.request.get("resourceArn"))
+    name = arn.rpartition(":::")[2]
+    if name and "/" not in name:
+        yield Write(event.key(setup.SETUP, name, setup.TAGS), UNKNOWN)
 
 
 def _delete(event: Event) -> Iterator[Write]:
-    yield from event.deleted(BUCKET, _named(event), ACCESS)
-
-
-def _put(name: str, value: Callable[[JsonObject], Value | Unknown]) -> Callable[[Event], Iterator[Write]]:
-    def writes(event: Event) -> Iterator[Write]:
-        yield Write(event.key(ACCESS, _named(event), name), value(event.record.request))
-
-    return writes
-
-
-def _policy(request: JsonObject) -> Value | Unknown:
-    return mapping(document(request.get("bucketPolicy"))) or UNKNOWN
-
-
-def _blocks(request: JsonObject) -> Value | Unknown:
-    """What is not named is not blocked."""
-    told = mapping(request.get("PublicAccessBlockConfiguration"))
-    return {name: flag(told.get(name)) for name in _BLOCKS} if told else UNKNOWN
-
-
-def _ownership(request: JsonObject) -> Value | Unknown:
-    rules = structures(mapping(request.get("OwnershipControls")).get("Rule"))
-    return text(rules[0].get("ObjectOwnership")) if rules else UNKNOWN
+    yield from event.deleted(BUCKET, named(event), access.ACCESS, setup.SETUP)
 
 
 # --- reads --------------------------------------------------------------------------------------------------------------------
@@ -113,26 +98,6 @@ def _observe_versions(scope: Scope, read: Read, answer: JsonObject) -> Iterator[
     yield seen(scope, BUCKET, bucket, {}, handles={_HOLDS: "objects"} if holds else None)
     if holds:
         yield seen(scope, CONTENT, bucket, OBJECTS, "objects")
-
-
-def _acl_told(answer: JsonObject) -> Value:
-    grants = sorted(structures(answer.get("Grants")), key=lambda one: json.dumps(one, sort_keys=True, default=str))
-    return {"Owner": {"ID": text(mapping(answer.get("Owner")).get("ID"))}, "Grants": [_grant(one) for one in grants]}
-
-
-def _grant(told: JsonObject) -> dict[str, Any]:
-    who = {name: value for name, value in mapping(told.get("Grantee")).items() if name in ("ID", "URI", "Type")}
-    return {"Grantee": who, "Permission": told.get("Permission")}
-
-
-def _blocks_told(answer: JsonObject) -> Value:
-    told = mapping(answer.get("PublicAccessBlockConfiguration"))
-    return {name: flag(told.get(name)) for name in _BLOCKS}
-
-
-def _ownership_told(answer: JsonObject) -> Value:
-    rules = structures(mapping(answer.get("OwnershipControls")).get("Rules"))
-    return text(rules[0].get("ObjectOwnership")) if rules else None
 
 
 # --- changes ------------------------------------------------------------------------------------------------------------------
@@ -161,120 +126,56 @@ def _change_content(key: SettingKey, live: Observed | None, wanted: Value) -> Ch
     return (Call("s3", "DeleteObjects", {"Bucket": key.resource}, needed, irreversible=_GOES, lookups={"Delete": pages}),)
 
 
-@dataclass(frozen=True)
-class _Posture:
-    """One thing that says who may reach a bucket: how a read tells it, and the calls that set it and take it off."""
-
-    name: str
-    read: str
-    told: Callable[[JsonObject], Value]
-    parameters: Callable[[Value], dict[str, Any]]
-    put: str
-    delete: str = ""
-    permission: str = ""
-
-    def reading(self, key: SettingKey) -> Read:
-        return S3.read(self.read, Bucket=key.resource)
-
-    def observe(self, scope: Scope, read: Read, answer: JsonObject) -> Iterator[Observed]:
-        yield seen(scope, ACCESS, read.parameters["Bucket"], self.told(answer), self.name)
-
-    def change(self, key: SettingKey, live: Observed | None, wanted: Value) -> Change:
-        bucket, operation = {"Bucket": key.resource}, self.put if wanted is not None else self.delete
-        if not operation:
-            return always_there(self.name)
-        asked = {**bucket, **(self.parameters(wanted) if wanted is not None else {})}
-        return (Call("s3", operation, asked, (f"s3:{self.permission or operation}",)),)
+_PARTS = (*access.PARTS, *setup.PARTS)
+_BY_NAME = {(part.kind, part.name): part for part in _PARTS}
+_FIRST = {kind: next(part for part in _PARTS if part.kind == kind) for kind in (access.ACCESS, setup.SETUP)}
 
 
-_POSTURES = (
-    _Posture(
-        POLICY,
-        "GetBucketPolicy",
-        lambda answer: document(answer.get("Policy")),
-        lambda value: {"Policy": json.dumps(value, separators=(",", ":"))},
-        "PutBucketPolicy",
-        "DeleteBucketPolicy",
-    ),
-    _Posture(
-        PUBLIC_ACCESS,
-        "GetPublicAccessBlock",
-        _blocks_told,
-        lambda value: {"PublicAccessBlockConfiguration": value},
-        "PutPublicAccessBlock",
-        "DeletePublicAccessBlock",
-        "PutBucketPublicAccessBlock",
-    ),
-    _Posture(
-        OWNERSHIP,
-        "GetBucketOwnershipControls",
-        _ownership_told,
-        lambda value: {"OwnershipControls": {"Rules": [{"ObjectOwnership": value}]}},
-        "PutBucketOwnershipControls",
-        "DeleteBucketOwnershipControls",
-        "PutBucketOwnershipControls",
-    ),
-    _Posture(ACL, "GetBucketAcl", _acl_told, lambda value: {"AccessControlPolicy": value}, "PutBucketAcl"),
-)
+def _of(key: SettingKey) -> Part:
+    """The part that a setting is; of one that has no name yet, any of its kind."""
+    return _BY_NAME.get((key.kind, key.name), _FIRST[key.kind])
 
 
-_BY_NAME = {posture.name: posture for posture in _POSTURES}
-_DEFAULT = _BY_NAME[POLICY]
+def _place(key: SettingKey, found: Value, wanted: Value) -> int:
+    return _of(key).place(wanted)
 
 
-def _of(key: SettingKey) -> _Posture:
-    return _BY_NAME.get(key.name, _DEFAULT)
-
-
-def _lets_anybody_in(key: SettingKey, value: Value) -> bool:
-    """A block that is off leaves open what else allows; a policy or list that names everybody is a way in itself."""
-    return key.name in (POLICY, ACL) and _everyone(value)
-
-
-BUCKETS: Family = family(
-    Kind(BUCKET, 41, _read, _change, details=lambda key: tuple(posture.reading(key) for posture in _POSTURES)),
-    Kind(
-        ACCESS,
-        8,
+def _part(kind: str, rank: int, **more: Any) -> Kind:
+    return Kind(
+        kind,
+        rank,
         lambda key: _of(key).reading(key),
         lambda key, live, wanted: _of(key).change(key, live, wanted),
         part_of=BUCKET,
-        opens=_lets_anybody_in,
-        place=lambda key, found, wanted: _ORDER.index(key.name),
+        harm=lambda key, found, wanted: _of(key).harm(key, found, wanted),
+        acts=acts_of(part for part in _PARTS if part.kind == kind),
+        **more,
+    )
+
+
+BUCKETS: Family = family(
+    Kind(
+        BUCKET,
+        41,
+        _read,
+        _change,
+        details=lambda key: tuple(part.reading(key) for part in _PARTS),
+        acts=Acts(removes=("s3:DeleteBucket",)),
     ),
+    _part(access.ACCESS, 8, opens=access.lets_anybody_in, place=access.place),
+    _part(setup.SETUP, 9, place=_place),
     service=S3.source,
     readers={
         "CreateBucket": _create,
         "DeleteBucket": _delete,
-        "PutBucketPolicy": _put(POLICY, _policy),
-        "DeleteBucketPolicy": _put(POLICY, lambda request: None),
-        "PutBucketPublicAccessBlock": _put(PUBLIC_ACCESS, _blocks),
-        "DeleteBucketPublicAccessBlock": _put(PUBLIC_ACCESS, lambda request: None),
-        "PutBucketOwnershipControls": _put(OWNERSHIP, _ownership),
-        "DeleteBucketOwnershipControls": _put(OWNERSHIP, lambda request: None),
-        # A canned list is told by its name, which AWS turns into grants.
-        "PutBucketAcl": _put(ACL, lambda request: UNKNOWN),
+        "TagResource": _tagged,
+        "UntagResource": _tagged,
+        **readers_of(_PARTS),
     },
-    observers={
-        "ListBuckets": _observe_all,
-        "ListObjectVersions": _observe_versions,
-        **{posture.read: posture.observe for posture in _POSTURES},
-    },
+    observers={"ListBuckets": _observe_all, "ListObjectVersions": _observe_versions, **observers_of(_PARTS)},
     # Asked with any parameter, AWS says of each bucket where it is.
     inventory=(S3.read("ListBuckets", MaxBuckets=1000),),
-    absent_codes=(
-        "NoSuchBucket",
-        "NoSuchBucketPolicy",
-        "NoSuchPublicAccessBlockConfiguration",
-        "OwnershipControlsNotFoundError",
-    ),
-    acts={
-        BUCKET: Acts(removes=("s3:DeleteBucket",)),
-        ACCESS: Acts(
-            sets=("s3:PutBucketAcl", "s3:PutBucketOwnershipControls", "s3:PutBucketPolicy", "s3:PutBucketPublicAccessBlock"),
-            removes=("s3:DeleteBucketPolicy", "s3:PutBucketOwnershipControls", "s3:PutBucketPublicAccessBlock"),
-        ),
-    },
+    absent_codes=("NoSuchBucket", *(part.absent for part in _PARTS if part.absent)),
 )
 
 BUCKET_CONTENTS: Family = family(

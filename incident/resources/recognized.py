@@ -16,6 +16,10 @@ _THINGS = {
     "elasticmapreduce": ("EMR clusters, which start instances", "SetTerminationProtection off, then TerminateJobFlows"),
     "glue": ("Glue jobs and development endpoints", "BatchStopJobRun, then DeleteJob or DeleteDevEndpoint"),
     "lightsail": ("Lightsail instances, which EC2 does not list", "CreateInstanceSnapshot, then DeleteInstance"),
+    "s3": (
+        "buckets' locks, payers, inventories, metrics and access points",
+        "ask the bucket's owner, and set or delete it; an inventory in another account's bucket carries off the list of objects",
+    ),
     "sagemaker": ("notebooks, endpoints and training jobs", "the Stop operation of its kind, then the Delete operation"),
     "scheduler": ("EventBridge schedules, which go on calling", "DeleteSchedule"),
     "sns": ("topics and who is subscribed to them", "Unsubscribe, DeleteTopic, or set the attributes from before"),

@@ -52,8 +52,8 @@ EVERYTHING = document(Action="*", Resource="*")
 
 
 @cache
-def _client(service: str, url: str, **keys: str) -> Any:
-    client = boto3.client(service, endpoint_url=url, region_name=REGION, **keys)
+def _client(service: str, url: str, region: str = REGION, **keys: str) -> Any:
+    client = boto3.client(service, endpoint_url=url, region_name=region, **keys)
     at_one_name(client)
     return client
 
@@ -82,13 +82,13 @@ class Account:
         made = iam.create_access_key(UserName=name)["AccessKey"]
         return {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
 
-    def mallory(self, service: str) -> Any:
-        return _client(service, self.range.url, **self._mallory)
+    def mallory(self, service: str, region: str = REGION) -> Any:
+        return _client(service, self.range.url, region, **self._mallory)
 
-    def alice(self, service: str) -> Any:
+    def alice(self, service: str, region: str = REGION) -> Any:
         """A colleague whose work the trail shows; the owner's calls are in no trail."""
         self._alice = self._alice or self._made("alice")
-        return _client(service, self.range.url, **self._alice)
+        return _client(service, self.range.url, region, **self._alice)
 
     def settings(self) -> dict[SettingKey, Observed]:
         """Every setting of the services that are looked at, live and however deep."""
@@ -106,11 +106,11 @@ class Account:
         return found
 
     def _read(self, family: Family, read: Read) -> dict[SettingKey, Observed]:
-        """What a read shows; what is absent by the family's own codes tells nothing of a listed resource."""
+        """What a read shows; what is absent by the family's own codes is not shown."""
         try:
             pages = list(self.reader.read_all(self.scope, read))
         except AwsError as error:
-            if read not in family.inventory and error.code in family.absent_codes:
+            if error.code in family.absent_codes:
                 return {}
             raise
         return {one.key: one for page in pages for one in family.observe(self.scope, read, page)}

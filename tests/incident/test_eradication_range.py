@@ -314,6 +314,7 @@ def test_a_bucket_is_open_to_the_same_as_before(account: Account):
 def test_a_policy_and_a_block_that_were_not_there_go(account: Account):
     def build(account: Account) -> None:
         account.owner("s3").create_bucket(Bucket="shop-data")
+        account.owner("s3").delete_public_access_block(Bucket="shop-data")
 
     def attack(account: Account) -> None:
         s3 = account.mallory("s3")
@@ -327,6 +328,7 @@ def test_an_empty_bucket_of_the_actors_goes(account: Account):
     def attack(account: Account) -> None:
         s3 = account.mallory("s3")
         s3.create_bucket(Bucket="theirs")
+        s3.delete_public_access_block(Bucket="theirs")
         s3.put_bucket_policy(Bucket="theirs", Policy=OPEN)
 
     assert operations(returns(account, nothing, attack)) == ["DeleteBucket"]

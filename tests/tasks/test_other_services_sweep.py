@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from drill.aws.range import Range, RangeConfig
-from drill.client import boto_client
+from drill.client import RangeClient, boto_client
 from gateway.practice.configuration import granted_to
 from incident.families import FAMILIES
 from incident.family import Read, Scope
@@ -75,7 +75,7 @@ def test_pages_that_break_between_records_of_one_name_are_all_read(aws, owner):
 
 
 def test_only_global_services_are_asked_in_the_home_region_alone():
-    assert {read.service for family in FAMILIES if family.home_only for read in family.inventory} == {"iam", "route53"}
+    assert {read.service for family in FAMILIES if family.home_only for read in family.inventory} == {"iam", "route53", "s3control"}
 
 
 def test_a_function_without_policy_and_url_is_no_failed_read(aws, owner):
@@ -112,3 +112,21 @@ def test_a_clusters_public_endpoint_and_its_networks_are_swept(aws, owner):
     assert swept.failed == {}
     shown = {(one.key.kind, one.key.resource): one.value for one in swept.settings}
     assert shown["cluster-endpoint", "shop"] == {"PublicAccess": True, "PublicAccessCidrs": ["198.51.100.0/24"]}
+
+
+def test_a_bucket_that_shuts_everybody_out_hides_no_other(running, aws, owner):
+    """As its policy would, which says who may read how it is set up: one bucket's tags cannot be read."""
+    for bucket in ("a-locked", "b-open"):
+        owner("s3").create_bucket(Bucket=bucket)
+        owner("s3").put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "team", "Value": "shop"}]})
+    shut_out = {"service": "s3", "operation": "GetBucketTagging", "code": "AccessDenied", "status": 403, "times": 1}
+    RangeClient(running.url).fault(**shut_out, principal="*CountermandResponder*")
+
+    swept = sweep_region(aws, Scope(running.account, "us-east-1"), datetime.now(UTC), frozenset({"bucket"}))
+
+    shown = [(one.key.resource, one.key.name) for one in swept.settings if one.key.kind == "bucket-setup"]
+    assert len({bucket for bucket, _ in shown}) == 2
+    assert len([bucket for bucket, name in shown if name == "tags"]) == 1
+    (failed,) = swept.failed
+    assert failed.startswith("s3:GetBucketTagging ")
+    assert swept.covered == frozenset()

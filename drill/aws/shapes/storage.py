@@ -28,7 +28,12 @@ _SUBRESOURCES = {
     "PublicAccessBlock": "publicAccessBlock",
 }
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-_HEADERS = {"ACL": "x-amz-acl", "TransitionDefaultMinimumObjectSize": "x-amz-transition-default-minimum-object-size"}
+_HEADERS = {
+    "ACL": "x-amz-acl",
+    "ObjectLockEnabledForBucket": "x-amz-bucket-object-lock-enabled",
+    "ObjectOwnership": "x-amz-object-ownership",
+    "TransitionDefaultMinimumObjectSize": "x-amz-transition-default-minimum-object-size",
+}
 _VERBS = ("Delete", "Put")
 
 _EVENT_NAMES = {
