@@ -187,7 +187,11 @@ def _lifecycle(asked: Body, call: Call, caller: Caller, bucket: Any) -> Body:
             raise _malformed("a rule has a Status")
         if not any(rule.get(action) for action in (*_ACTIONS, "AbortIncompleteMultipartUpload")):
             raise AwsError("InvalidRequest", "At least one action needs to be specified in a rule.")
-    size = call.params.get("TransitionDefaultMinimumObjectSize") or _DEFAULT_SIZE
+    return lifecycle_of(rules, call.params.get("TransitionDefaultMinimumObjectSize") or _DEFAULT_SIZE)
+
+
+def lifecycle_of(rules: list[Body], size: str = _DEFAULT_SIZE) -> Body:
+    """Rules as they are read, each with an id."""
     return {"Rules": _named(rules), "TransitionDefaultMinimumObjectSize": size}
 
 

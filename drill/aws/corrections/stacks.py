@@ -24,6 +24,8 @@ from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 from moto.ssm.models import Document
 
+from drill.aws.bucket_settings import kept, lifecycle_of
+
 Properties = dict[str, Any]
 
 
@@ -71,8 +73,8 @@ def correct() -> None:
     _completed(Document, _complete_document)
     parsing.clean_json = _without_no_value
     Stack.stack_resources = property(_made_resources)  # type: ignore[method-assign,assignment]
-    for kept in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
-        kept.cache_clear()
+    for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
+        cached.cache_clear()
 
 
 def _model(kind: str, make: Maker) -> type[CloudFormationModel]:
@@ -268,7 +270,11 @@ def _complete_bucket(bucket: Any, wanted: Wanted) -> None:
     if owned := wanted.get("OwnershipControls"):
         bucket.ownership_rule = owned["Rules"][0]["ObjectOwnership"]
     if rules := wanted.get("LifecycleConfiguration", {}).get("Rules"):
-        backend.put_bucket_lifecycle_configuration(bucket.name, [_lifecycle_rule(one) for one in rules])
+        kept(bucket)["Lifecycle"] = lifecycle_of([_lifecycle_rule(one) for one in rules])
+    if encrypted := wanted.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration"):
+        kept(bucket)["Encryption"] = {"Rules": [_encryption_rule(one) for one in encrypted]}
+    if tags := wanted.get("Tags"):
+        kept(bucket)["Tagging"] = {"TagSet": tags}
 
 
 def _complete_role(role: Any, wanted: Wanted) -> None:
@@ -283,10 +289,16 @@ def _lifecycle_rule(told: Properties) -> Properties:
     """A rule of a template as the API has it."""
     rule: Properties = {"ID": told.get("Id"), "Status": told["Status"], "Prefix": told.get("Prefix", "")}
     if "ExpirationInDays" in told:
-        rule["Expiration"] = {"Days": told["ExpirationInDays"]}
+        rule["Expiration"] = {"Days": int(told["ExpirationInDays"])}
     if later := told.get("NoncurrentVersionExpiration"):
-        rule["NoncurrentVersionExpiration"] = later
+        rule["NoncurrentVersionExpiration"] = {name: int(number) for name, number in later.items()}
     return rule
+
+
+def _encryption_rule(told: Properties) -> Properties:
+    """A rule of a template as the API has it."""
+    enabled = str(told.get("BucketKeyEnabled", False)).lower() == "true"
+    return {"ApplyServerSideEncryptionByDefault": told["ServerSideEncryptionByDefault"], "BucketKeyEnabled": enabled}
 
 
 _clean_json = parsing.clean_json
