@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, ClassVar
 
 import httpx
 from playwright.sync_api import Page, sync_playwright
@@ -24,6 +25,15 @@ from incident.ledger import Kind
 _HERE = Path(__file__).parent
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 _PATIENCE_SECONDS = 120
+
+
+def sign_in(page: Page, address: str, password: str) -> None:
+    """Open a page of Prefect's, which asks for its password first."""
+    page.goto(address)
+    page.get_by_placeholder("admin:pass").fill(password)
+    page.get_by_role("button", name="Login").click()
+    page.get_by_placeholder("admin:pass").wait_for(state="hidden")
+    page.goto(address)
 
 
 @contextmanager
@@ -45,6 +55,13 @@ def take(page: Page, name: str) -> None:
 class Photographed(ScriptedResponders):
     """The demo's two responders, who photograph the question in Slack and the form in Prefect before they answer."""
 
+    password: ClassVar[str] = ""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._taken: set[str] = set()
+        Photographed.password = ":".join(self._prefect_auth)
+
     def _click(self, asked: Asked) -> str:
         if self._ledger.find(self._incident, f"sent:question:{asked.id}") is not None:
             self._once("slack.png", self._slack)
@@ -52,7 +69,7 @@ class Photographed(ScriptedResponders):
 
     def _fill_in(self, asked: Asked) -> str:
         run = self._ledger.lines(self._incident, Kind.RUN)[-1].body["flow_run"]
-        shown = httpx.get(f"{self._prefect_api}/flow_runs/{run}", timeout=30).json()
+        shown = httpx.get(f"{self._prefect_api}/flow_runs/{run}", auth=self._prefect_auth, timeout=30).json()
         if shown.get("state_name") != "Suspended":
             return "the run is not asleep yet"
         address = f"{self._prefect_api.removesuffix('/api')}/v2/runs/flow-run/{run}"
@@ -60,9 +77,8 @@ class Photographed(ScriptedResponders):
         return super()._fill_in(asked)
 
     def _once(self, name: str, photograph: Callable[[], None]) -> None:
-        taken = self.__dict__.setdefault("taken", set())
-        if name not in taken:
-            taken.add(name)
+        if name not in self._taken:
+            self._taken.add(name)
             photograph()
 
     def _slack(self) -> None:
@@ -76,7 +92,7 @@ class Photographed(ScriptedResponders):
 
     def _form(self, address: str) -> None:
         with browsing(height=1300) as page:
-            page.goto(address)
+            sign_in(page, address, self.password)
             page.get_by_role("button", name="Open menu").click()
             page.get_by_role("menuitem", name="Resume").click()
             form = page.get_by_role("dialog", name="Resume Flow Run")
@@ -92,7 +108,7 @@ def visit(addresses: dict[str, str]) -> None:
     with browsing() as page:
         page.goto(addresses["report"])
         take(page, "report.png")
-        page.goto(addresses["Prefect run"])
+        sign_in(page, addresses["Prefect run"], Photographed.password)
         page.get_by_role("tab", name="Artifacts").click()
         page.get_by_text("What happened, what was done").first.wait_for()
         take(page, "artifacts.png")
