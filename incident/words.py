@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 
 def counted(number: int, noun: str) -> str:
@@ -18,3 +19,10 @@ def span_in_words(span: timedelta | None) -> str:
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60)} s" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def moment(at: object) -> str:
+    """A time as people read it, whether it comes as one or as the ledger writes it; anything else as it is."""
+    with suppress(ValueError):
+        at = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if isinstance(at, datetime) and at.tzinfo else str(at)

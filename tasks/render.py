@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from markupsafe import Markup
 from incident.lifecycle import OUTCOMES
 from incident.messages import markdown
 from incident.report import Report
-from incident.words import span_in_words
+from incident.words import moment, span_in_words
 from tasks.pictures.actor_graph import actor_graph_svg
 from tasks.pictures.network import network_svg
 from tasks.pictures.timeline import timeline_svg
@@ -47,13 +46,6 @@ def _environment(autoescape: bool) -> Environment:
     environment.filters["duration"] = span_in_words
     environment.filters["md"] = markdown
     return environment
-
-
-def moment(at: object) -> str:
-    """A time as people read it, whether it comes as one or as the ledger writes it; anything else as it is."""
-    with suppress(ValueError):
-        at = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if isinstance(at, datetime) and at.tzinfo else str(at)
 
 
 def epoch(seconds: object) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.commands.shell import UserError, console, lines_of, open_ledger, read_config
+from gateway.commands.shell import Json, UserError, console, lines_of, open_ledger, read_config
 from incident.messages import plain
 from incident.plan import TO_CHOOSE
+from incident.words import moment
 
 if TYPE_CHECKING:
     from incident.report import Report
@@ -26,8 +29,9 @@ def show(incident: Annotated[str, typer.Argument(help="The incident's id.")]) ->
 
     shown = reported(lines_of(incident))
     console.print(f"[bold]{escape(incident)}[/bold] {shown.status}: {escape(plain(shown.title, 300))}", highlight=False)
-    since = f"since {shown.actor['since']} ({shown.actor['since_reason']})" if shown.actor else "no actor is known yet"
-    console.print(escape(plain(since, 300)), highlight=False)
+    for claim in (*shown.happened, *shown.did):
+        console.print(escape(plain(claim.text, 400)), highlight=False)
+    console.print(escape(plain(_since(shown.actor), 300)), highlight=False)
     keys = Table("credential", "owner", "link", "how")
     for credential in shown.actor.get("credentials", ()):
         keys.add_row(*(escape(plain(credential[name], 200)) for name in ("access_key", "owner", "link", "how")))
@@ -42,6 +46,14 @@ def show(incident: Annotated[str, typer.Argument(help="The incident's id.")]) ->
     for line in shown.chosen:
         console.print(escape(plain(line, 400)), highlight=False)
     _show_the_rest(incident, shown)
+
+
+def _since(actor: Mapping[str, Any]) -> str:
+    if not actor:
+        return "No actor is known yet"
+    if not actor.get("since"):
+        return "Since when the actor acts is not known"
+    return f"What they did counts from {moment(actor['since'])}: {actor.get('since_reason', '')}"
 
 
 def _show_the_rest(incident: str, shown: Report) -> None:
@@ -104,12 +116,12 @@ def release(
 
 
 @app.command()
-def incidents() -> None:
+def incidents(as_json: Json = False) -> None:
     """List the incidents in the ledger."""
     from incident.ledger import Kind
 
     ledger = open_ledger()
-    table = Table("incident", "opened", "finding", "lines", "status")
+    found: list[dict[str, Any]] = []
     for incident in ledger.incidents():
         opened = next(iter(ledger.lines(incident, Kind.OPENED)), None)
         if opened is None:
@@ -118,6 +130,16 @@ def incidents() -> None:
         status = str(ends[-1].body["status"]) if ends else "open"
         if ledger.find(incident, "closed") is not None:
             status = f"closed, {status}"
-        cells = (incident, f"{opened.at:%Y-%m-%d %H:%M}", str(opened.body["type"]), str(ledger.head(incident)[0]), status)
-        table.add_row(*(escape(cell) for cell in cells))
+        lines = ledger.head(incident)[0]
+        found.append({"incident": incident, "opened": opened.at, "finding": opened.body["type"], "lines": lines, "status": status})
+    if as_json:
+        print(json.dumps(found, indent=1, default=datetime.isoformat))
+        return
+    if not found:
+        console.print("The ledger holds no incident.")
+        return
+    table = Table("incident", "opened (UTC)", "finding", "lines", "status")
+    for one in found:
+        cells = (one["incident"], f"{one['opened']:%Y-%m-%d %H:%M}", one["finding"], one["lines"], one["status"])
+        table.add_row(*(escape(plain(cell)) for cell in cells))
     console.print(table)

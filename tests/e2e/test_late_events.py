@@ -1,4 +1,4 @@
-"""What CloudTrail shows only after containment becomes an addition with an approval of its own; and what the run showed of it all."""
+"""What CloudTrail shows only after containment becomes an addition with an approval of its own, and what the run shows."""
 
 from __future__ import annotations
 

@@ -121,6 +121,7 @@ def test_closing_is_refused_with_every_reason_until_it_is_forced_by_name(desk):
     assert (closed["person"], closed["forced"]) == ("bob", True)
     assert any("region is not known" in reason for reason in closed["against"])
     assert "closed" in run("incidents")[1]
+    assert json.loads(run("incidents", "--json")[1])[0]["status"].startswith("closed")
     assert say("close", INCIDENT, "--reason", "again")[0] == 2
 
 
