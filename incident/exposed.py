@@ -40,6 +40,7 @@ NEEDED = frozenset(
         "classic-load-balancer",
         "database",
         "function",
+        "cluster",
     }
 )
 """A kind of each family whose settings the path from the internet is judged by."""

@@ -22,7 +22,8 @@ PLACE = Scope(ACCOUNT, REGION)
 
 @pytest.fixture(scope="module")
 def public_range():
-    with Range(RangeConfig(accounts=(ACCOUNT,), regions=("us-east-1", REGION), granted=granted_to([ACCOUNT]))) as aws:
+    granted = granted_to([ACCOUNT], ImportFindings="yes")
+    with Range(RangeConfig(accounts=(ACCOUNT,), regions=("us-east-1", REGION), granted=granted)) as aws:
         yield aws
 
 

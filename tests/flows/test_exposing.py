@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
-from drill.client import RangeClient
+from drill.client import RangeClient, boto_client
+from flows import reporting
 from flows.case import Case
 from flows.exposing import note_exposures
 from incident.actor import Actor, Credential, Link
+from incident.endpoints import ENDPOINTS
 from incident.exposed import NEEDED
 from incident.families import FAMILIES
 from incident.ledger import Kind
 from incident.report import report
 from tasks import render
-from tests.public_host import ACCOUNT, opened, swept
+from tests.public_host import ACCOUNT, REGION, opened, swept
 
 INCIDENT = "inc-000000000001"
 
 
 @pytest.fixture
 def case(public_hands):
-    public_hands.ledger.append(
-        INCIDENT, Kind.OPENED, "opened", {"title": "t", "type": "x", "severity": 8, "account": "a", "region": "r", "reason": ""}
-    )
+    body = {"title": "t", "type": "x", "severity": 8, "account": ACCOUNT, "region": REGION, "reason": ""}
+    public_hands.ledger.append(INCIDENT, Kind.OPENED, "opened", body)
     return Case(INCIDENT, public_hands)
 
 
@@ -92,6 +96,66 @@ def test_names_are_inert_on_the_page(case, public_range, public_ec2):
     assert "[x](" not in render.text(written)
 
 
+@pytest.fixture
+def told_people(monkeypatch, public_hands) -> list[str]:
+    """The report's phase without Prefect: what it says to people is kept here."""
+    told: list[str] = []
+
+    async def post(incident, key, message, blocks):
+        told.append(message)
+
+    async def show_report(incident, page):
+        pass
+
+    monkeypatch.setattr(reporting, "post", post)
+    monkeypatch.setattr(reporting, "show_report", show_report)
+    config = public_hands.config
+    quiet = config.flow_logs.model_copy(update={"in_report": False})
+    with_hub = config.aws.model_copy(update={"security_hub": True, "costs": False})
+    switched_on = config.model_copy(update={"aws": with_hub, "flow_logs": quiet})
+    hands = replace(public_hands, config=switched_on)
+    monkeypatch.setattr(reporting, "Case", lambda incident: Case(incident, hands))
+    return told
+
+
+@pytest.fixture
+def hub(public_range):
+    hub = boto_client(public_range.url, "securityhub", REGION, public_range.bootstrap())
+    hub.enable_security_hub(EnableDefaultStandards=False)
+    return hub
+
+
+def test_the_report_imports_the_incident_and_what_it_opened_and_closes_what_is_closed(
+    case, told_people, hub, public_range, public_ec2
+):
+    swept(case.hands, ago=1)
+    records = attack(public_range, public_ec2)
+    noted(case, public_ec2, records, 2)
+
+    asyncio.run(reporting.write_report.fn(INCIDENT))
+
+    def workflows(kind: str) -> list[str]:
+        found = hub.get_findings()["Findings"]
+        return sorted(one["Workflow"]["Status"] for one in found if one["GeneratorId"] == f"countermand/{kind}")
+
+    assert workflows("exposure") == ["NEW"]
+    closed(public_ec2, 22)
+    closed(public_ec2, 3389)
+    case.note("actor:2", case.actor(1).to_json())
+    case.hands.evidence.keep_json(INCIDENT, "records/look-2.json", records, "records")
+    asyncio.run(reporting.write_report.fn(INCIDENT, 2))
+    assert workflows("exposure") == ["RESOLVED"]
+    assert [message for message in told_people if "Not imported" in message] == []
+
+
+def test_what_security_hub_does_not_take_is_in_the_reports_message(case, told_people, public_range, public_ec2):
+    swept(case.hands, ago=1)
+    noted(case, public_ec2, attack(public_range, public_ec2), 2)
+    asyncio.run(reporting.write_report.fn(INCIDENT))
+    assert "Not imported into Security Hub" in told_people[-1]
+
+
 def test_what_is_read_at_the_end_is_what_the_path_is_judged_by():
     """A kind that the path needs and that is not read would make everything unknown."""
     assert {kind for family in FAMILIES for kind in family.kinds} >= NEEDED
+    assert {kind for kind, _ in ENDPOINTS} <= NEEDED
