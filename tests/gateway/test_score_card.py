@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
+from rich.console import Console
 from told_incident import told
 
 from drill.scenario import HARDEST, ScenarioError, library, load, loads
 from drill.verdict import Verdict
-from gateway.practice.card import card_of, decisions_answered
+from gateway.practice.card import ask_at, card_of, decisions_answered, quizzed
 from incident.report import report
 from incident.score_card import NETWORK, Answered, ScoreCard, Seconds, card_text, compared, score_of, time_points
 from tasks.drills import DrillRecords, last_drill
@@ -183,3 +185,14 @@ def test_the_card_is_of_a_stated_format(scenario):
     told_json = json.loads(card(scenario).model_dump_json())
     assert told_json["format"] == "countermand.drill/1"
     assert ScoreCard.model_validate(told_json) == card(scenario)
+
+
+def test_the_questions_are_asked_at_the_keyboard_and_a_wrong_key_asks_again(scenario, monkeypatch):
+    typed = iter(["seven", "9", "2", ""])
+    monkeypatch.setattr("builtins.input", lambda *prompt: next(typed))
+    told_to = StringIO()
+    answers = quizzed(scenario, ask_at(Console(file=told_to)))
+    assert [one.given for one in answers] == [scenario.teaching.questions[0].choices[1], ""]
+    assert [one.well for one in answers] == [True, False]
+    assert scenario.teaching.questions[0].ask in told_to.getvalue()
+    assert quizzed(scenario, None) == []
