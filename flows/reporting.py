@@ -10,6 +10,7 @@ from flows.artifacts import show_report
 from flows.case import Case
 from flows.exposing import note_exposures
 from incident import messages
+from incident.indicators import actor_addresses
 from incident.ledger import Kind
 from incident.report import Report, report
 from tasks import render
@@ -54,7 +55,8 @@ def _note_traffic(case: Case, look: int) -> None:
     now = hands.clock()
     window = (max(actor.since or case.finding.first_seen, now - _FLOWS_REACH), now)
     store = (hands.ledger, hands.evidence)
-    note_touched(hands.aws, store, hands.config.flow_logs, case.incident, look, sorted(actor.addresses), window)
+    addresses = sorted({*actor.addresses, *actor_addresses(hands.ledger.lines(case.incident))})
+    note_touched(hands.aws, store, hands.config.flow_logs, case.incident, look, addresses, window)
 
 
 _SHOWN_PROBLEMS = 5

@@ -74,6 +74,11 @@ def own_addresses(lines: Iterable[Line]) -> frozenset[str]:
     return frozenset(own)
 
 
+def actor_addresses(lines: Sequence[Line]) -> list[str]:
+    """The public addresses from which the actor's calls came, whichever of their credentials made them; none that is ours."""
+    return sorted(one.value for one in _addresses(CaseFile(lines)))
+
+
 def is_public(text: str) -> bool:
     """Whether a text is an IP address that is none of a private network's."""
     try:

@@ -13,6 +13,7 @@ from incident.resources.compute import USED_BY
 from incident.settings import Reversal, SettingKey, Unknown
 
 _BY_US = "this response deleted it"
+_DELETED = ("deletion done", "deletion already right")
 _NOBODY = "no record tells who deleted it: it may have ended by itself"
 
 
@@ -86,4 +87,8 @@ def made_rows(plans: Sequence[Plan], ended: Mapping[tuple[str, str], str]) -> tu
         for step in plan.steps:
             if step.key in rows and step.leaves is None and (plan.digest, step.id) in ended:
                 rows[step.key]["end"] = f"deletion {ended[plan.digest, step.id]}"
+    deleted = {(*key[:2], key.resource): row["kind"] for key, row in rows.items() if row["end"] in _DELETED}
+    for key, row in rows.items():
+        if row["end"].endswith(_NOBODY) and (place := (*key[:2], key.resource)) in deleted:
+            row["end"] = f"gone with the {deleted[place]}, which this response deleted"
     return tuple(rows.values())

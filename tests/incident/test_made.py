@@ -8,7 +8,7 @@ from incident.approvals import Asked
 from incident.families import family_for_event
 from incident.made import made_by_actor, made_rows, summed_up
 from incident.messages import approval_form, question
-from incident.plan import MadeState, Phase, Plan
+from incident.plan import Made, MadeState, Phase, Plan
 from incident.planner import Unread
 from incident.record import Record
 from incident.settings import Fold, Observed, Reversal, SettingKey, reversals
@@ -118,3 +118,19 @@ def test_whoever_decides_sees_what_is_gone_already():
 def test_a_plan_without_the_list_keeps_the_digest_that_was_decided_on():
     """The digest of a plan as it was before plans had the list."""
     assert plan(step(key("vol-a"), expects={})).digest.startswith("5d082ab4dc75872a")
+
+
+def test_a_part_that_went_with_what_this_response_deleted_is_no_riddle():
+    peering, part = setting("vpc-peering", "pcx-1"), setting("vpc-peering-acceptance", "pcx-1")
+    alone = setting("vpc-peering-acceptance", "pcx-2")
+    seen = tuple(Made(key=one, state=MadeState.EXISTS, detail="", records=()) for one in (peering, part, alone))
+    nobody = "no record tells who deleted it: it may have ended by itself"
+    gone = tuple(Made(key=one, state=MadeState.GONE, detail=nobody, records=()) for one in (part, alone))
+    first = plan(step(peering, expects={"a": "b"}, phase=Phase.ERADICATE)).model_copy(update={"made": seen})
+    later = plan().model_copy(update={"made": gone, "look": 2})
+    rows = made_rows([first, later], {(first.digest, first.steps[0].id): "done"})
+    assert [row["end"] for row in rows] == [
+        "deletion done",
+        "gone with the vpc peering, which this response deleted",
+        f"already gone, {nobody}",
+    ]

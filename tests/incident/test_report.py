@@ -12,6 +12,7 @@ from incident.attack import OPERATIONS, TACTICS, techniques
 from incident.backlog import STORIES, added, assigned, finished, items
 from incident.before_after import After, before_after
 from incident.case_file import CaseFile
+from incident.indicators import actor_addresses
 from incident.ledger import Kind
 from incident.lifecycle import OUTCOMES, PHASES
 from incident.recommendations import Perspective, recommendations
@@ -200,3 +201,14 @@ def test_an_older_ledger_still_makes_a_report():
     assert written.times[0].took is None
     assert set(TITLES) == {section.name for section in written.sections}
     assert written.incident == INCIDENT
+
+
+def test_the_actors_addresses_are_those_of_every_credential_and_none_that_is_ours(lines):
+    kept = next(line for line in lines if line.key == "calls:1").body["calls"]
+    others = [{**kept[0], "address": address} for address in ("198.51.100.23", NAMES.owner_ip, "10.1.2.3", "AWS Internal")]
+    more = with_more(lines, (Kind.NOTE, "calls:2", {"look": 2, "calls": [*kept, *others]}))
+    assert actor_addresses(more) == ["198.51.100.23", ACTOR_IP]
+
+
+def test_a_decision_says_what_was_decided(lines):
+    assert [one["plan"] for one in report(lines).decisions] == ["Contain the actor", "Remove and restore"]
