@@ -48,6 +48,7 @@ CLAIMED = timedelta(minutes=3)
 """So long a worker may take from its claim to the process, unless the configuration says otherwise."""
 
 MOST_REVIVALS = 20
+_MOST_DOUBLINGS = 3
 _log = logging.getLogger("countermand.gateway")
 
 
@@ -121,10 +122,11 @@ class Reviver:
 
     async def _look_after(self, incident: str) -> None:
         standing = await self._runs.standing_of(incident)
-        if standing is None or not await self._stands_still(incident, standing):
+        if standing is None:
             return
         revived = [line for line in self._ledger.lines(incident, Kind.NOTE) if line.key.startswith("revived:")]
-        if len(revived) >= MOST_REVIVALS:
+        claimed = sum(line.body.get("stood_as") == Stand.CLAIMED for line in revived)
+        if len(revived) >= MOST_REVIVALS or not await self._stands_still(incident, standing, claimed):
             return
         if standing.stand is Stand.GONE:
             await self._runs.start_instead(incident, standing.run)
@@ -136,10 +138,12 @@ class Reviver:
         self._ledger.append(incident, Kind.NOTE, f"revived:{since}", body)
         _log.warning("incident %s: its run stood as %s and was started again", incident, standing.stand)
 
-    async def _stands_still(self, incident: str, standing: Standing) -> bool:
+    async def _stands_still(self, incident: str, standing: Standing, claimed: int) -> bool:
         if (rest := self._rests.get(standing.stand)) is not None:
             self._silent.pop(incident, None)
-            return self._clock() - standing.at >= rest
+            # A host at its limit gets no faster by more processes: each time a worker has twice as long.
+            longer = 2 ** min(claimed, _MOST_DOUBLINGS) if standing.stand is Stand.CLAIMED else 1
+            return self._clock() - standing.at >= rest * longer
         if await asyncio.to_thread(is_worked_at, self._ledger, incident):
             self._silent.pop(incident, None)
             return False

@@ -208,7 +208,7 @@ class Show:
             "home": str(self.folder / "home"),
             "policy_file": str(policy),
             "aws": account | times,
-            "gateway": {"port": door, "webhook_keys": [KEY], "reconcile_seconds": 0, "claimed_seconds": 60},
+            "gateway": {"port": door, "webhook_keys": [KEY], "reconcile_seconds": 0, "claimed_seconds": 90},
             "log": {"format": "json"},
         }
 

@@ -69,6 +69,13 @@ def test_it_rests_before_it_starts_again(look, prefect, stand, rest):
     assert look(rest) == 1
 
 
+def test_a_worker_that_is_slow_again_has_twice_as_long(look, prefect):
+    for at, longer in ((0, 1), (1, 2), (2, 4), (3, 8), (4, 8)):
+        prefect.standing = Standing(RUN, NOON + timedelta(seconds=at), Stand.CLAIMED)
+        assert look(timedelta(seconds=at - 1) + longer * CLAIMED) == at
+        assert look(timedelta(seconds=at) + longer * CLAIMED) == at + 1
+
+
 def test_a_run_that_goes_on_is_left_alone(look):
     assert look(REST) == 0
 
