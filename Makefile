@@ -44,6 +44,7 @@ bench: setup
 	@$(BIN)/python bench/reach.py
 	@$(BIN)/python bench/inventory.py
 	@$(BIN)/python bench/flow_logs.py
+	@$(BIN)/python -m bench.doors
 
 # 100,000 changed deliveries at the door of a real gateway, and a thousand made up from each door's own description; some minutes.
 fuzz: setup

@@ -172,6 +172,11 @@ class Stack:
             if process.poll() is not None:
                 raise StackFailed(f"{name} ended with {process.returncode}; see {self.log(name)}")
 
+    def cpu_seconds(self, name: str) -> float:
+        """The CPU time that a process has had, which the machine's other work does not change."""
+        fields = Path(f"/proc/{self._processes[name].pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def log(self, name: str) -> Path:
         return self.folder / "logs" / f"{name}.log"
 
