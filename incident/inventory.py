@@ -111,7 +111,8 @@ def not_known(sight: Sight) -> list[str]:
     place = f"{sight.seen.scope.account} {sight.seen.scope.region}"
     lines = [f"{place}: {read} was not read: {why}" for read, why in sorted(sight.failed.items())]
     lines += [f"{place}: the stored baseline {name} is not as it was written, or is gone" for name in sight.passed_over]
-    failed_kinds = sorted(kind for kind in _NETWORK if kind not in sight.covered and family_for_kind(kind).inventory)
+    here = [kind for kind in _NETWORK if (family := family_for_kind(kind)).inventory and not family.home_only]
+    failed_kinds = sorted(kind for kind in here if kind not in sight.covered)
     if failed_kinds and not sight.failed:
         lines.append(f"{place}: the baseline is older than the reading of {', '.join(failed_kinds)}; sweep again")
     return lines

@@ -43,6 +43,8 @@ def inventory(
     until = until or utc_now()
     if earlier and earlier >= until:
         raise UserError("--since is to be before --at")
+    if problems and not any(_is_chosen(place, account or [], region or []) for place in hands.baselines.history()):
+        raise UserError("; ".join(problems))
     sights, missing = _sights(hands, until, account or [], region or [])
     before = _sights(hands, earlier, account or [], region or []) if earlier else ([], [])
     found = told(sights, before[0], [*problems, *missing, *(f"{line}, so nothing is compared" for line in before[1])])
@@ -154,12 +156,13 @@ def _say(words: str, color: str = "") -> None:
 
 
 def _show(found: dict[str, Any]) -> None:
-    places = found["places"]
-    names = list(places[0]["counts"]) if places else []
-    table = Table("account", "region", "read at", *names, title="What there is (? is not known)")
-    for place in places:
-        counts = ["?" if place["counts"][name] is None else str(place["counts"][name]) for name in names]
-        table.add_row(place["account"], place["region"], f"{place['at'][:19]}Z", *counts)
+    table = Table(title="What there is (? is not known; what is not named, there is none of)")
+    for name in ("account", "region", "read at"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("there is", overflow="fold")
+    for place in found["places"]:
+        counted = ", ".join(f"{'?' if count is None else count} {name}" for name, count in place["counts"].items() if count != 0)
+        table.add_row(place["account"], place["region"], f"{place['at'][:19]}Z", counted or "nothing")
     console.print(table)
     _show_exposures(found["exposures"])
     for changed in found["changes"]:

@@ -101,7 +101,9 @@ def _as_json(checks: list[Check]) -> dict[str, Any]:
 
 
 def _show(checks: list[Check]) -> None:
-    table = Table("account", "region", "what", "state", "detail", "what to do", show_lines=False)
+    table = Table(show_lines=False)
+    for name in ("account", "region", "what", "state", "detail", "what to do"):
+        table.add_column(name, overflow="fold", no_wrap=name in ("account", "region"))
     for one in checks:
         shown = ", ".join(one.lacking[:_SHOWN]) + (f" and {len(one.lacking) - _SHOWN} more" if len(one.lacking) > _SHOWN else "")
         detail = f"{one.detail}{f' ({shown})' if shown else ''}"

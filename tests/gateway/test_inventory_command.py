@@ -77,6 +77,7 @@ def test_a_sweep_and_what_it_opens_since_the_one_before(ec2, host):
     assert set(first["places"][0]["counts"]) == set(KINDS)
     assert None not in first["places"][0]["counts"].values()
     assert [one["verdict"] for one in first["exposures"]] == []
+    assert [line for line in first["not_known"] if "is older than" in line] == []
     at = first["places"][0]["at"]
     open_ssh(ec2, host)
 
@@ -92,6 +93,7 @@ def test_a_sweep_and_what_it_opens_since_the_one_before(ec2, host):
     then = asked("--at", at)
     assert then["exposures"] == []
     shown = CliRunner().invoke(app, ["inventory", "--since", at]).output
+    assert ACCOUNT in shown
     assert "1 open, 0 unknown" in shown
     assert f"({host})" in shown
     assert "opened to the internet" in shown
@@ -121,6 +123,7 @@ def test_a_baseline_that_was_touched_is_passed_over_and_said(ec2, host, tmp_path
     [
         ((), "--now"),
         (("--now", "--at", "2026-11-24T02:00:00Z"), "exclude each other"),
+        (("--now", "--region", "nowhere"), "nowhere: not an enabled region"),
         (("--since", "yesterday"), "--since is no moment"),
         (("--at", "2026-11-24T02:00:00Z", "--since", "2026-11-24T02:00:00Z"), "before"),
     ],
