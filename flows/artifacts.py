@@ -21,7 +21,6 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect.logging import get_logger
 
 from flows.case import Case
-from incident.ledger import Kind
 from incident.messages import markdown, summary_of
 from incident.plan import Plan
 from incident.run_page import Places, Shown, run_page
@@ -34,7 +33,7 @@ _NOT_IN_A_KEY = re.compile(r"[^a-z0-9-]+")
 _PATIENCE_SECONDS = 15.0
 """So long a response waits for the server to take what is only shown."""
 
-_shown: dict[tuple[str, str], str] = {}
+_shown: dict[str, str] = {}
 """The digest of what this process showed last under each key: what did not change is no new version."""
 
 _Args = ParamSpec("_Args")
@@ -59,27 +58,30 @@ def _key(*parts: object) -> str:
     return _NOT_IN_A_KEY.sub("-", "-".join(str(part) for part in parts).lower())
 
 
-def artifact_address(ui_url: str, *parts: object) -> str:
-    """Where the Prefect UI shows what stands under a key, with its earlier versions."""
-    return f"{ui_url}/v2/artifacts/key/{_key(*parts)}"
-
-
 def plan_address(ui_url: str, incident: str, name: str, look: int) -> str:
     """Where the Prefect UI shows a plan that `show_plan` put there."""
-    return artifact_address(ui_url, incident, name, look)
+    return f"{ui_url}/v2/artifacts/key/{_key(incident, name, look)}"
 
 
 @only_shows
 async def show_case(case: Case) -> None:
     """Bring the run's page up to date: summary, plans, regions, timeline and links, each where it changed."""
-    for one in await in_thread(_page, case):
-        await _put(case, one)
+    run, page = await in_thread(_page, case)
+    made = [_artifact(case.incident, one, run) for one in page]
+    news = [one for one in made if _shown.get(str(one.key)) != _digest(one)]
+    if not news:
+        return
+    async with get_client() as client:
+        for one in news:
+            await client.create_artifact(one)
+            _shown[str(one.key)] = _digest(one)
 
 
-def _page(case: Case) -> list[Shown]:
+def _page(case: Case) -> tuple[UUID | None, list[Shown]]:
+    """The response's run, on which everything is shown even from within a phase, and what it shows."""
     lines = case.hands.ledger.lines(case.incident)
     now = status(case.incident, lines, case.hands.policy, case.hands.clock())
-    return run_page(lines, now, places(case.hands.config))
+    return UUID(now.run) if now.run else None, run_page(lines, now, places(case.hands.config))
 
 
 def places(config: Config) -> Places:
@@ -87,20 +89,13 @@ def places(config: Config) -> Places:
     return Places(config.prefect_ui_url, config.gateway.public_url, config.slack.team, config.slack.channel)
 
 
-async def _put(case: Case, shown: Shown) -> None:
-    """A new version, on the response's run even where a phase of it shows."""
+def _artifact(incident: str, shown: Shown, run: UUID | None) -> ArtifactCreate:
     kind, data = _as_data(shown)
-    digest = hashlib.sha256(f"{kind}{data}".encode()).hexdigest()
-    mark = (case.incident, shown.name)
-    if _shown.get(mark) == digest:
-        return
-    runs = case.hands.ledger.lines(case.incident, Kind.RUN)
-    run = UUID(str(runs[-1].body["flow_run"])) if runs else None
-    key = _key(case.incident, shown.name)
-    made = ArtifactCreate(type=kind, key=key, description=shown.description, data=data, flow_run_id=run)
-    async with get_client() as client:
-        await client.create_artifact(made)
-    _shown[mark] = digest
+    return ArtifactCreate(type=kind, key=_key(incident, shown.name), description=shown.description, data=data, flow_run_id=run)
+
+
+def _digest(made: ArtifactCreate) -> str:
+    return hashlib.sha256(made.model_dump_json().encode()).hexdigest()
 
 
 def _as_data(shown: Shown) -> tuple[str, str | float]:

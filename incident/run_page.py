@@ -153,7 +153,10 @@ def _list(lines: Sequence[str]) -> str:
 
 
 def plan_rows(lines: Sequence[Line]) -> list[Row]:
-    """A row for every step: of the newest plan of each name all, of earlier ones those that were begun."""
+    """A row for every step: of the newest plan of each name all, of earlier ones those that were begun.
+
+    What did not end well stands first, then what is to be done: the UI shows ten rows at a time.
+    """
     kept = [line for line in lines if line.kind == Kind.PLAN]
     newest = {str(line.body.get("name", "")): line.position for line in kept}
     begun = {(str(line.body["plan"]), str(line.body["step"])) for line in lines if line.kind == Kind.INTENT}
@@ -167,7 +170,10 @@ def plan_rows(lines: Sequence[Line]) -> list[Row]:
             mark = (digest, step.id)
             if newest[str(line.body.get("name", ""))] == line.position or mark in begun or mark in ended:
                 rows.append(_step_row(plan, step, _stands(ended.get(mark), mark in begun)))
-    return _at_most(rows)
+    return _at_most(sorted(rows, key=lambda row: _ORDER.get(row["stands"], 0)))
+
+
+_ORDER = {"being done": 1, "not begun": 2, **dict.fromkeys(GOOD, 3)}
 
 
 def _stands(outcome: Line | None, begun: bool) -> str:
@@ -180,10 +186,10 @@ def _stands(outcome: Line | None, begun: bool) -> str:
 def _step_row(plan: Plan, step: Step, stands: str) -> Row:
     look = f" (look {plan.look})" if plan.look > 1 else ""
     cells = {
-        "plan": f"{plan.title}{look}",
         "step": step.title,
-        "where": f"{step.account} {step.region}",
         "stands": stands,
+        "where": f"{step.account} {step.region}",
+        "plan": f"{plan.title}{look}",
         "calls": ", ".join(call.operation for call in step.calls),
         "taken back by": ", ".join(call.operation for call in step.undo) or step.irreversible or "nothing",
         "digest": plan.short_digest,

@@ -56,7 +56,7 @@ def test_a_step_that_was_stopped_says_why():
     lines = told()
     last = [line for line in lines if line.kind == Kind.OUTCOME][-1]
     again = with_more(lines, (Kind.OUTCOME, "again", {**last.body, "result": "stopped", "detail": "somebody else changed it"}))
-    assert shown(again)["plans"][-1]["stands"] == "stopped: somebody else changed it"
+    assert shown(again)["plans"][0]["stands"] == "stopped: somebody else changed it"
 
 
 def test_nothing_that_an_attacker_names_is_markup_in_what_is_shown():
