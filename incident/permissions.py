@@ -39,6 +39,7 @@ READS: dict[str, tuple[str, ...]] = {
     "who we are, so that no plan cuts us off": ("sts:GetCallerIdentity",),
     "the other accounts": ("sts:AssumeRole", "sts:SetSourceIdentity"),
     "the finding, read back": ("guardduty:GetFindings", "guardduty:ListDetectors", "securityhub:GetFindings"),
+    "what GuardDuty found and nobody delivered": ("guardduty:ListFindings",),
     "who did what": ("cloudtrail:LookupEvents",),
     "what it was before": ("config:GetResourceConfigHistory", "config:ListDiscoveredResources"),
     "what an instance is used for, before it is isolated": (

@@ -17,6 +17,7 @@ from gateway.doors.queue import Place, Queue
 from gateway.doors.reconciler import Reconciler
 from gateway.doors.wiring import place_of
 from gateway.intake import ingest
+from gateway.practice.configuration import granted_to, responder_credentials
 from incident.ledger import DOORS_CHAIN, INTAKE, Kind
 from tasks.aws import Aws, AwsError
 from tasks.config import AwsConfig, QueueConfig
@@ -181,6 +182,17 @@ def test_every_region_and_member_account_is_read_behind_its_watermark(guardduty,
     guardduty.add(id=f"{9:032x}", updatedAt="2026-03-01T12:59:00.000Z")
     guardduty.add(id=f"{8:032x}", updatedAt="2026-03-01T11:00:00.000Z")
     assert guardduty.reconciler().look() == 1, "what is older than the watermark was read before"
+
+
+def test_the_responders_role_may_read_what_nobody_delivered(ledger, monkeypatch):
+    with Range(RangeConfig(accounts=(ACCOUNT,), regions=("us-east-1",), granted=granted_to((ACCOUNT,)))) as aws:
+        boto_client(aws.url, "guardduty", "us-east-1", aws.bootstrap()).create_detector(Enable=True)
+        aws.app.findings.add(as_api(finding(accountId=ACCOUNT, region="us-east-1")))
+        for name, value in responder_credentials(aws).items():
+            monkeypatch.setenv(name, value)
+        own = Aws(AwsConfig(accounts=(ACCOUNT,), endpoint_url=aws.url))
+        take = lambda raw, provenance: ingest(raw, provenance, ledger)  # noqa: E731
+        assert Reconciler(ledger, own, take, lambda: datetime(2026, 3, 1, 13, tzinfo=UTC)).look() == 1
 
 
 def test_it_is_the_same_delivery_as_the_webhooks(guardduty, ledger):
