@@ -112,7 +112,11 @@ def _address(text: str) -> str:
 
 
 def _list(queries: list[FlowQuery]) -> None:
-    table = Table("query", "what it tells", "needs")
+    table = Table()
+    # A name is to be copied.
+    table.add_column("query", no_wrap=True)
+    for name in ("what it tells", "needs"):
+        table.add_column(name, overflow="fold")
     for one in queries:
         needs = sorted({*one.fields} - _usual()) + (["--address"] if one.needs_address else [])
         table.add_row(one.name, one.title, ", ".join(needs))

@@ -25,7 +25,10 @@ def who_can_change(
     account: Annotated[Several, typer.Option("--account", help="Only this account; may be given again.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show which users and roles may change the network, by what IAM's documents say. Reads AWS; changes nothing."""
+    """Show which users and roles may change the network, by what IAM's documents say. Reads AWS; changes nothing.
+
+    Ends with 1 where an account was not read.
+    """
     from incident.posture.who_can_change import NOT_EVALUATED, network_actions
     from tasks.aws import AwsError
     from tasks.hands import wire
@@ -40,12 +43,13 @@ def who_can_change(
         told = {one: [asdict(power) for power in powers] for one, powers in found.items()}
         whole = {"actions": network_actions(), "accounts": told, "not_known": unread, "not_evaluated": NOT_EVALUATED}
         typer.echo(json.dumps(whole, indent=2))
-        return
+        raise typer.Exit(bool(unread))
     for one, powers in found.items():
         _show(one, powers, len(network_actions()))
     for line in unread:
         console.print(f"[yellow]not known: {escape(plain(line, 600))}[/yellow]", highlight=False, soft_wrap=True)
     console.print(NOT_EVALUATED, highlight=False, soft_wrap=True)
+    raise typer.Exit(bool(unread))
 
 
 def _read(aws: Any, accounts: list[str]) -> tuple[dict[str, list[Power]], list[str]]:
@@ -69,7 +73,9 @@ def _read(aws: Any, accounts: list[str]) -> tuple[dict[str, list[Power]], list[s
 def _show(account: str, powers: list[Power], every: int) -> None:
     able = [one for one in powers if one.any]
     title = f"{account}: {len(able)} of {len(powers)} principals may change the network, of {every} actions; root may do all"
-    table = Table("principal", "kind", "may", "conditionally", "not known", "may widen itself", "trusts", title=title)
+    table = Table(title=title)
+    for name in ("principal", "kind", "may", "conditionally", "not known", "may widen itself", "trusts"):
+        table.add_column(name, overflow="fold")
     for one in able:
         trusts = ", ".join(one.trusts[:_SHOWN]) + (f" and {len(one.trusts) - _SHOWN} more" if len(one.trusts) > _SHOWN else "")
         numbers = [str(len(some)) for some in (one.may, one.conditionally, one.not_known)]
