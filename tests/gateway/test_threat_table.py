@@ -56,3 +56,12 @@ def test_each_row_names_tests_that_exist(threat):
 @pytest.mark.parametrize("threat", MUST_BE_ANSWERED)
 def test_it_leaves_out_none(threat):
     assert any(threat in row for row in rows())
+
+
+@pytest.mark.parametrize("guide", ["security.md", "architecture.md", "operations.md"])
+def test_guides_name_files_that_exist(guide):
+    named = re.findall(
+        r"`((?:tests|gateway|tasks|incident|flows|deployments|bench|docs)/[^` ]*)`", (ROOT / "docs" / guide).read_text()
+    )
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
