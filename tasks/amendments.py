@@ -33,9 +33,9 @@ class Amending:
         opened = self._ledger.find(incident, "opened")
         if opened is None:
             return f"the ledger knows no incident {incident}; `countermand incidents` lists them"
-        if opened.body["type"] == NOTE and not self._ledger.lines(incident, Kind.FINDING):
+        if opened.body.get("type") == NOTE and not self._ledger.lines(incident, Kind.FINDING):
             return f"{incident} was opened by a note; name what is the actor's with `countermand open --joins {incident}`"
-        if not opened.body["responds"] and opened.body["type"] != NOTE:
+        if not opened.body["responds"] and opened.body.get("type") != NOTE:
             return f"{incident} was only reported, so there is no plan to amend: {opened.body['reason']}"
         said = {"person": person, "method": "one-time-code", "surface": surface, "reason": reason[:1000], "at": self._clock()}
         left = self.left(incident)
