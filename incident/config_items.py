@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from incident.config_types import ITEM_TYPES, ItemType
+from incident.families import family_for_kind
 from incident.family import Read, Scope
-from incident.network.registry import family_for_kind
 from incident.network.values import items, mapping, structures, text
 from incident.record import JsonObject, RecordError, parse_time
 from incident.settings import Observed, PriorValue, Reversal, SettingKey, Source, Unknown
@@ -25,16 +25,18 @@ Prior = tuple[SettingKey, PriorValue]
 
 _DELETED = frozenset({"ResourceDeleted", "ResourceDeletedNotRecorded"})
 _RECORDED = frozenset({"OK", "ResourceDiscovered"})
+_DOCUMENTS = frozenset({"assumeRolePolicyDocument", "document", "policyDocument"})
 _NO_REGION = frozenset({"", "Not Applicable", "Regional", "Multiple Availability Zones"})
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Whose history tells a setting; without a `resource` it is one of all resources of the type."""
+    """Whose history tells a setting: the resource's by its id, or those that have a `name`; else one of all of the type."""
 
     scope: Scope
     type: str
     resource: str = ""
+    name: str = ""
 
 
 def question_about(key: SettingKey) -> Question | None:
@@ -44,6 +46,8 @@ def question_about(key: SettingKey) -> Question | None:
         if key.kind in kind.of_others:
             return Question(scope, kind.name)
         owns = key.kind in (*kind.whole, *kind.partly) or (key.kind == TAG and kind.tagged)
+        if owns and kind.called:
+            return Question(scope, kind.name, name=key.resource.rpartition("/")[2])
         if owns and key.resource.startswith(kind.prefix):
             return Question(scope, kind.name, key.resource)
     return None
@@ -92,7 +96,7 @@ def prior_values(item: JsonObject, scope: Scope | None = None) -> list[Prior]:
         return []
     place, at = _scope(item, scope), captured_at(item)
     if status in _DELETED:
-        gone = [Observed(SettingKey(*_of(place), name, _resource(item)), None) for name in kind.whole[:1]]
+        gone = [Observed(SettingKey(*_of(place), name, _called(kind, item)), None) for name in kind.whole[:1]]
         return [(one.key, PriorValue(None, at, Source.CONFIG)) for one in gone]
     tags = _tags(place, item) if kind.tagged else ()
     shown = {one.key: one for one in (*_observed(kind, place, item), *tags)}
@@ -129,7 +133,7 @@ def _absent(item: JsonObject, shown: set[SettingKey], wanted: Iterable[SettingKe
     tags = (TAG,) if kind.tagged else ()
     complete = {*kind.whole, *tags, *(kind.partly if status in _DELETED else ())}
     for key in wanted:
-        if key[:2] == _of(place) and key.resource == _resource(item) and key.kind in complete and key not in shown:
+        if key[:2] == _of(place) and key.resource == _called(kind, item) and key.kind in complete and key not in shown:
             yield key, PriorValue(None, at, Source.CONFIG)
 
 
@@ -209,10 +213,20 @@ def _as_described(value: Any) -> Any:
     """A configuration under the names of the describe call; what is null there is left out here."""
     if isinstance(value, Mapping):
         pairs = cast(JsonObject, value).items()
-        return {name[:1].upper() + name[1:]: _as_described(inner) for name, inner in pairs if inner is not None}
+        return {
+            name[:1].upper() + name[1:]: _document(inner) if name in _DOCUMENTS else _as_described(inner)
+            for name, inner in pairs
+            if inner is not None
+        }
     if isinstance(value, list):
         return [_as_described(inner) for inner in cast(list[Any], value)]
     return value
+
+
+def _document(value: Any) -> Any:
+    """A policy, whose names are its author's; Config has it as text, as a structure, or as a list of one."""
+    listed = cast(list[Any], value) if isinstance(value, list) else []
+    return listed[0] if len(listed) == 1 else cast(Any, value)
 
 
 def _status(item: JsonObject) -> str:
@@ -221,6 +235,13 @@ def _status(item: JsonObject) -> str:
 
 def _resource(item: JsonObject) -> str:
     return text(item.get("resourceId"))
+
+
+def _called(kind: ItemType, item: JsonObject) -> str:
+    """What settings call an item's resource."""
+    if kind.called == "ARN":
+        return text(item.get("arn") or item.get("ARN"))
+    return text(item.get(kind.called)) if kind.called else _resource(item)
 
 
 def _of(scope: Scope) -> tuple[str, str]:

@@ -37,6 +37,7 @@ class ItemType:
         of_others: kinds of settings that it shows of other resources, such as the subnets that use a table.
         prefix: how ids of the resource begin.
         reshaped: the configuration as the describe call shows it, where Config has another shape.
+        called: the member by which settings call the resource, where Config has an id of its own: `resourceName` or `ARN`.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ItemType:
     of_others: tuple[str, ...] = ()
     prefix: str = ""
     reshaped: Callable[[JsonObject], JsonObject] = dict
+    called: str = ""
 
     @property
     def tagged(self) -> bool:
@@ -119,6 +121,8 @@ def _dhcp_options(told: JsonObject) -> JsonObject:
 
 _ENDPOINT_PARTS = ("vpc-endpoint-route-table", "vpc-endpoint-subnet", "vpc-endpoint-security-group")
 _INTERFACE_PARTS = ("network-interface-address", "network-interface-attachment")
+
+_EVERYTHING = "GetAccountAuthorizationDetails"
 
 _TYPES = (
     ItemType(
@@ -250,4 +254,27 @@ _TYPES = (
     ),
 )
 
-ITEM_TYPES: Mapping[str, ItemType] = {kind.name: kind for kind in _TYPES}
+# An item of IAM's is what the read of everything lists. Config calls it by an id that no call takes, and finds it by its name.
+_IAM_TYPES = tuple(
+    ItemType(
+        f"AWS::IAM::{noun}",
+        (Shown(noun.lower(), _EVERYTHING, f"{noun}DetailList"),),
+        (noun.lower(), f"{noun.lower()}-policy", f"attached-{noun.lower()}-policy", *more),
+        partly=partly,
+        called="resourceName",
+    )
+    for noun, more, partly in (
+        ("User", ("user-boundary", "group-membership"), ()),
+        ("Role", ("role-boundary",), ("role-trust",)),
+        ("Group", (), ()),
+    )
+)
+_MANAGED_POLICY = ItemType(
+    "AWS::IAM::Policy",
+    (Shown("managed-policy", _EVERYTHING, "Policies"),),
+    ("managed-policy", "managed-policy-version"),
+    partly=("managed-policy-default",),
+    called="ARN",
+)
+
+ITEM_TYPES: Mapping[str, ItemType] = {kind.name: kind for kind in (*_TYPES, *_IAM_TYPES, _MANAGED_POLICY)}

@@ -39,7 +39,7 @@ class Answered:
             "account": asked.scope.account,
             "region": asked.scope.region,
             "type": asked.type,
-            "resource": asked.resource,
+            "resource": asked.resource or asked.name,
             "before": self.before.isoformat(),
             "problem": self.problem,
             "items": [dict(item) for item in self.items],
@@ -91,11 +91,13 @@ def _newest(aws: Aws, question: Question, resource: str, before: datetime) -> di
 
 
 def _all_of(aws: Aws, question: Question) -> list[str]:
-    """Every resource of a type that Config has seen, those that are gone as well."""
+    """Every resource of a type, or of a type and a name, that Config has seen, those that are gone as well."""
     parameters = {"resourceType": question.type, "includeDeletedResources": True}
+    if question.name:
+        parameters["resourceName"] = question.name
     pages = aws.read_all(question.scope, Read("config", "ListDiscoveredResources", parameters))
     return [str(one["resourceId"]) for page in pages for one in page.get("resourceIdentifiers", []) if one.get("resourceId")]
 
 
-def _place(question: Question) -> tuple[str, str, str, str]:
-    return question.scope.account, question.scope.region, question.type, question.resource
+def _place(question: Question) -> tuple[str, ...]:
+    return question.scope.account, question.scope.region, question.type, question.resource, question.name

@@ -1,4 +1,4 @@
-"""AWS Config's recorder: while it is on, an item for each network resource as it is found, and one for each change of it.
+"""AWS Config's recorder: while it is on, an item for each resource of the network and IAM as it is found, and one for each change.
 
 moto keeps no history of network resources. Here every resource is described as soon as a call has changed something, and what
 differs from its last item becomes the next one, in the shape that AWS Config gives it.
@@ -6,6 +6,7 @@ differs from its last item becomes the next one, in the shape that AWS Config gi
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections import defaultdict
@@ -18,7 +19,7 @@ from drill.aws.clock import Clock
 from drill.aws.config import bootstrap_keys
 from drill.aws.errors import AwsError
 from drill.aws.identity import Caller
-from drill.aws.wire import Answer, Call, ec2_call, parse_result
+from drill.aws.wire import Answer, Call, ec2_call, iam_call, parse_result
 
 Item = dict[str, Any]
 Place = tuple[str, str]
@@ -63,6 +64,17 @@ _GONE = frozenset({"deleted", "rejected", "expired", "failed"})
 _MOST_ITEMS, _MOST_IDENTIFIERS = 100, 100
 
 
+_IAM_TYPES = (
+    _Recorded("AWS::IAM::User", "UserDetailList", "UserId", ""),
+    _Recorded("AWS::IAM::Role", "RoleDetailList", "RoleId", ""),
+    _Recorded("AWS::IAM::Group", "GroupDetailList", "GroupId", ""),
+    _Recorded("AWS::IAM::Policy", "Policies", "PolicyId", ""),
+)
+"""What IAM lists, whose items are kept in the home region under the ARN and name that it has there."""
+_OWN = {f"Filter.member.{place}": kind for place, kind in enumerate(("User", "Role", "Group", "LocalManagedPolicy"), start=1)}
+_HOME = "us-east-1"
+
+
 class Recorder:
     """The recorders of all accounts and regions; they are on or off together."""
 
@@ -81,10 +93,15 @@ class Recorder:
             if on:
                 for place in self._places:
                     self._look(place, self._clock.now())
+                    self._look_at_iam(place, self._clock.now())
 
     def after(self, call: Call, caller: Caller) -> None:
         """Take an item of whatever a call has changed."""
-        if not self.on or call.service != "ec2":
+        if not self.on or call.service not in ("ec2", "iam"):
+            return
+        if call.service == "iam":
+            with self._lock:
+                self._look_at_iam((caller.account, _HOME), call.time)
             return
         # A peering is seen from both of its ends.
         places = self._places if "Peering" in call.operation else [(caller.account, call.region)]
@@ -136,9 +153,12 @@ class Recorder:
         """ListDiscoveredResources of one type, deleted ones on demand."""
         self._must_record()
         wanted, place = call.params.get("resourceType"), (caller.account, call.region)
+        named = call.params.get("resourceName")
         found: list[dict[str, Any]] = []
         for (where, kind, resource), kept in sorted(self._items.items()):
             gone = kept[-1]["configurationItemStatus"] == "ResourceDeleted"
+            if named and kept[-1].get("resourceName") != named:
+                continue
             if (where, kind) == (place, wanted) and (not gone or call.params.get("includeDeletedResources")):
                 deleted = {"resourceDeletionTime": kept[-1]["configurationItemCaptureTime"]} if gone else {}
                 found.append({"resourceType": kind, "resourceId": resource, **deleted})
@@ -156,13 +176,24 @@ class Recorder:
 
     def _look(self, place: Place, time: float) -> None:
         for recorded in _TYPES:
-            standing = dict(self._standing(place, recorded))
-            for resource, described in standing.items():
-                self._take(place, recorded, resource, described, time)
-            for (where, kind, resource), kept in self._items.items():
-                there = (where, kind) == (place, recorded.type) and resource in standing
-                if (where, kind) == (place, recorded.type) and not there and kept[-1]["configuration"] is not None:
-                    kept.append(_item(place, recorded, resource, None, time, "ResourceDeleted", kept[-1]))
+            self._compare(place, recorded, dict(self._standing(place, recorded)), time)
+
+    def _look_at_iam(self, place: Place, time: float) -> None:
+        if place[1] != _HOME:
+            return
+        keys = bootstrap_keys(place[0]).access_key
+        listed = self._answer(place[0], iam_call("GetAccountAuthorizationDetails", _OWN, keys, self._clock.now()))
+        for recorded in _IAM_TYPES:
+            standing = {_iam_id(recorded, one): one for one in listed.get(recorded.listed) or []}
+            self._compare(place, recorded, standing, time)
+
+    def _compare(self, place: Place, recorded: _Recorded, standing: dict[str, dict[str, Any]], time: float) -> None:
+        for resource, described in standing.items():
+            self._take(place, recorded, resource, described, time)
+        for (where, kind, resource), kept in self._items.items():
+            there = (where, kind) == (place, recorded.type) and resource in standing
+            if (where, kind) == (place, recorded.type) and not there and kept[-1]["configuration"] is not None:
+                kept.append(_item(place, recorded, resource, None, time, "ResourceDeleted", kept[-1]))
 
     def _take(self, place: Place, recorded: _Recorded, resource: str, described: dict[str, Any], time: float) -> None:
         kept = self._items[place, recorded.type, resource]
@@ -179,14 +210,22 @@ class Recorder:
 
     def _describe(self, place: Place, operation: str) -> dict[str, Any]:
         account, region = place
+        return self._answer(account, ec2_call(operation, {}, region, bootstrap_keys(account).access_key, self._clock.now()))
+
+    def _answer(self, account: str, call: Call) -> dict[str, Any]:
         caller = self._caller_of(bootstrap_keys(account).access_key)
-        call = ec2_call(operation, {}, region, bootstrap_keys(account).access_key, self._clock.now())
         if caller is None:
-            raise RuntimeError(f"the range cannot describe itself: {operation} as {account}")
+            raise RuntimeError(f"the range cannot describe itself: {call.operation} as {account}")
         answer = self._forward(call, caller)
         if answer.status != 200:
-            raise RuntimeError(f"the range cannot describe itself: {operation} answers {answer.body[:300]!r}")
+            raise RuntimeError(f"the range cannot describe itself: {call.operation} answers {answer.body[:300]!r}")
         return parse_result(call, answer)
+
+
+def _iam_id(recorded: _Recorded, described: dict[str, Any]) -> str:
+    """The id by which Config calls it; moto has none for policies."""
+    made = hashlib.sha256(described["Arn"].encode()).hexdigest()[:17].upper()
+    return str(described.get(recorded.identifier) or f"ANPA{made}")
 
 
 def _item(
@@ -201,6 +240,10 @@ def _item(
     account, region = place
     tags = {str(tag["Key"]): str(tag["Value"]) for tag in _tags_of(described)} if described else (before or {}).get("tags", {})
     at = datetime.fromtimestamp(int(time * 1000) / 1000, UTC)
+    of_iam = recorded in _IAM_TYPES
+    arn = f"arn:aws:ec2:{region}:{account}:{recorded.noun}/{resource}"
+    called = str(described["Arn"]).rpartition("/")[2] if of_iam and described else (before or {}).get("resourceName")
+    named = {"resourceName": called} if of_iam else {}
     return {
         "version": "1.3",
         "accountId": account,
@@ -208,10 +251,11 @@ def _item(
         "configurationItemStatus": status,
         "configurationStateId": str(int(time * 1000)),
         "configurationItemMD5Hash": "",
-        "arn": f"arn:aws:ec2:{region}:{account}:{recorded.noun}/{resource}",
+        "arn": (described["Arn"] if described else (before or {})["arn"]) if of_iam else arn,
         "resourceType": recorded.type,
         "resourceId": resource,
-        "awsRegion": region,
+        **named,
+        "awsRegion": "global" if of_iam else region,
         "availabilityZone": (described or {}).get("AvailabilityZone", "Not Applicable"),
         "tags": tags,
         "relatedEvents": [],
@@ -222,6 +266,7 @@ def _item(
 
 
 def _configuration(recorded: _Recorded, described: dict[str, Any]) -> str:
+    """As text; a policy of IAM's is in it as IAM answers it, URL-encoded."""
     told = _lower_camel(described)
     if recorded.type == "AWS::EC2::SecurityGroup":
         for listed in ("ipPermissions", "ipPermissionsEgress"):

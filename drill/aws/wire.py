@@ -44,6 +44,7 @@ _SERVICE_OF_SIGNING_NAME = {
 HOME_IF_GLOBAL = {"aws-global": "us-east-1"}
 _CLASSIC_LOAD_BALANCING = "2012-06-01"
 _EC2_VERSION = "2016-11-15"
+_IAM_VERSION = "2010-05-08"
 _S3_CONTROL = "/v20180820/"
 """How every path of S3's control plane begins, which signs as S3 does."""
 
@@ -135,7 +136,16 @@ def parse_call(environ: Environ, body: bytes, time: float) -> Call | None:
 
 def ec2_call(operation: str, form: dict[str, str], region: str, access_key: str, time: float, invoked_by: str = "") -> Call:
     """A call of EC2 that did not come over the wire: the range's own, or that of a service which acts by itself."""
-    body = urlencode({"Action": operation, "Version": _EC2_VERSION, **form}).encode()
+    return _own_call("ec2", {"Action": operation, "Version": _EC2_VERSION, **form}, region, access_key, time, invoked_by)
+
+
+def iam_call(operation: str, form: dict[str, str], access_key: str, time: float) -> Call:
+    """A call of IAM that the range makes itself."""
+    return _own_call("iam", {"Action": operation, "Version": _IAM_VERSION, **form}, "us-east-1", access_key, time, "")
+
+
+def _own_call(service: str, form: dict[str, str], region: str, access_key: str, time: float, invoked_by: str) -> Call:
+    body = urlencode(form).encode()
     environ: Environ = {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": "/",
@@ -147,8 +157,8 @@ def ec2_call(operation: str, form: dict[str, str], region: str, access_key: str,
         "wsgi.input": io.BytesIO(body),
         "CONTENT_TYPE": "application/x-www-form-urlencoded; charset=utf-8",
         "CONTENT_LENGTH": str(len(body)),
-        "HTTP_HOST": f"ec2.{region}.amazonaws.com",
-        "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={access_key}/20260101/{region}/ec2/aws4_request, "
+        "HTTP_HOST": f"{service}.{region}.amazonaws.com",
+        "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={access_key}/20260101/{region}/{service}/aws4_request, "
         "SignedHeaders=host, Signature=0",
         "HTTP_X_RANGE_INVOKED_BY": invoked_by,
     }
