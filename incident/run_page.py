@@ -247,9 +247,8 @@ def links(lines: Sequence[Line], now: Status, places: Places) -> str:
         found.append(f"- [The thread in Slack]({thread})")
     if now.run:
         found.append(f"- [The run in Prefect]({_address(places.prefect)}/v2/runs/flow-run/{now.run})")
-    head = lines[-1]
     found += [
-        f"- The ledger: line {head.position}, hash `{head.hash[:16]}`; `countermand ledger verify {incident}` checks every line",
+        f"- The ledger: `countermand ledger verify {incident}` checks every line",
         f"- Everything in short: `countermand show {incident}`",
     ]
     return "\n".join(found)

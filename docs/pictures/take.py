@@ -108,8 +108,13 @@ def visit(addresses: dict[str, str]) -> None:
     prefect, _, run = addresses["Prefect run"].partition("/v2/runs/flow-run/")
     user, _, secret = Photographed.password.partition(":")
     asked = {"artifacts": {"flow_run_id": {"any_": [run]}}, "limit": 200}
-    latest = httpx.post(f"{prefect}/api/artifacts/latest/filter", json=asked, auth=(user, secret), timeout=30).json()
-    summary = next(one["latest_id"] for one in latest if one["key"].endswith("-summary"))
+    deadline, shown = time.monotonic() + _PATIENCE_SECONDS, {}
+    # The report stands in the ledger a moment before the run shows that it ended.
+    while "restored" not in shown.get("data", "").partition("\n")[0] and time.monotonic() < deadline:
+        latest = httpx.post(f"{prefect}/api/artifacts/latest/filter", json=asked, auth=(user, secret), timeout=30).json()
+        shown = next((one for one in latest if one["key"].endswith("-summary")), {})
+        time.sleep(0.2)
+    summary = shown["latest_id"]
     with browsing() as page:
         page.goto(addresses["report"])
         take(page, "report.png")
