@@ -207,7 +207,9 @@ class Noted:
         def call(account: str, region: str, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
             if operation != "DescribeRegions":
                 row = self.made.setdefault(region, {}).setdefault(threading.get_ident(), [])
-                row.append((service, operation, dict(parameters)))
+                # The product adds the account where a service wants to be told it.
+                told = {"AccountId": account, **parameters} if service == "s3control" else dict(parameters)
+                row.append((service, operation, told))
             return plain(account, region, service, operation, parameters)
 
         aws.call = call  # type: ignore[method-assign]
