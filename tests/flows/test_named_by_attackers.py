@@ -25,6 +25,7 @@ from incident.policy import Policy
 from incident.report import report
 from tasks.evidence import EvidenceStore
 from tasks.render import html, text
+from tasks.working import Working
 
 HOSTILE = (
     "<!channel> <@U012345> *b* _i_ `c` <https://evil.example|Approve> <script>alert(1)</script><img src=x onerror=alert(1)> "
@@ -94,6 +95,7 @@ def desk(ledger, tmp_path, monkeypatch):
     aws, told = KnowingAws(), []
     config = SimpleNamespace(aws=SimpleNamespace(accounts=("111122223333",)))
     hands = SimpleNamespace(
+        working=Working(ledger),
         ledger=ledger,
         aws=aws,
         config=config,
