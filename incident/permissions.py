@@ -56,7 +56,7 @@ READS: dict[str, tuple[str, ...]] = {
         "elasticloadbalancing:DescribeTargetHealth",
     ),
     "what the network carried": ("ec2:DescribeFlowLogs", "ec2:DescribeNetworkInterfaces", "logs:FilterLogEvents"),
-    "what dies with an instance, function, user or role": (
+    "what dies with an instance, function, user, role or policy": (
         "ec2:DescribeFlowLogs",
         "ec2:DescribeInstanceTypes",
         "ec2:DescribeVolumes",
@@ -67,6 +67,7 @@ READS: dict[str, tuple[str, ...]] = {
         "iam:GetGroupPolicy",
         "iam:GetPolicyVersion",
         "iam:ListAttachedGroupPolicies",
+        "iam:ListEntitiesForPolicy",
         "iam:ListGroupPolicies",
         "iam:ListPolicyVersions",
         "iam:GetRole",

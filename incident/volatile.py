@@ -18,6 +18,7 @@ from incident.resources.compute import INSTANCE
 from incident.resources.function_part import LAYER
 from incident.resources.group import ATTACHED_GROUP_POLICY, GROUP, GROUP_POLICY
 from incident.resources.identity import ACCESS_KEY, ATTACHED_USER_POLICY, GLOBAL, LOGIN_PROFILE, USER, USER_POLICY
+from incident.resources.managed_policy import DEFAULT, MANAGED_POLICY, VERSION
 from incident.resources.role import ATTACHED_ROLE_POLICY, ROLE, ROLE_POLICY
 from incident.settings import Reversal, SettingKey
 
@@ -30,6 +31,7 @@ class Of(StrEnum):
     USER = "users"
     ROLE = "roles"
     GROUP = "groups"
+    POLICY = "policies"
     NETWORK = "flow-logs"
     BUCKET = "buckets"
     LAYER = "layers"
@@ -38,12 +40,12 @@ class Of(StrEnum):
 WITH_CODE = (Of.FUNCTION, Of.LAYER)
 """What has code, which is fetched from where AWS's answer says."""
 
-IDENTITIES = (Of.USER, Of.ROLE, Of.GROUP)
+IDENTITIES = (Of.USER, Of.ROLE, Of.GROUP, Of.POLICY)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Subject:
-    """One thing of which facts are kept; `name` is its id or name, empty for all networks of a region."""
+    """One thing of which facts are kept; `name` is its id, name or ARN, empty for all networks of a region."""
 
     of: Of
     account: str
@@ -100,6 +102,7 @@ def facts(subject: Subject) -> tuple[Fact, ...]:
         Of.USER: _of_user,
         Of.ROLE: _of_role,
         Of.GROUP: _of_group,
+        Of.POLICY: _of_policy,
         Of.NETWORK: _of_networks,
         Of.BUCKET: _of_bucket,
         Of.LAYER: _of_layer,
@@ -166,6 +169,11 @@ def _of_bucket(one: Subject) -> tuple[Fact, ...]:
     )
 
 
+def _version_documents(policy: str = "") -> Each:
+    """The document of each version of the policy, or of each that the read before names."""
+    return Each("Versions[].VersionId", "VersionId", Read("iam", "GetPolicyVersion", {"PolicyArn": policy} if policy else {}))
+
+
 def _policies(one: Subject, owner: str) -> tuple[Fact, ...]:
     """What a `User`, `Role` or `Group` may do: the documents in it, what is attached, and each attached policy's versions.
 
@@ -175,9 +183,8 @@ def _policies(one: Subject, owner: str) -> tuple[Fact, ...]:
     named = {f"{owner}Name": one.name}
     attached, inline = Read("iam", f"ListAttached{owner}Policies", named), Read("iam", f"List{owner}Policies", named)
     documents = Each("PolicyNames", "PolicyName", Read("iam", f"Get{owner}Policy", named))
-    version = Each("Versions[].VersionId", "VersionId", Read("iam", "GetPolicyVersion"))
     theirs = "AttachedPolicies[?!contains(PolicyArn, ':iam::aws:policy/')].PolicyArn"
-    versions = Each(theirs, "PolicyArn", Read("iam", "ListPolicyVersions"), version)
+    versions = Each(theirs, "PolicyArn", Read("iam", "ListPolicyVersions"), _version_documents())
     return (
         Fact(f"{one.folder}/attached.json", f"policies attached to {one.name}", (attached,)),
         Fact(f"{one.folder}/policies.json", f"policies of {one.name}", (inline,), documents),
@@ -207,6 +214,17 @@ def _of_group(one: Subject) -> tuple[Fact, ...]:
     """Who is in a group stands in the group itself."""
     group = Fact(f"{one.folder}/group.json", f"group {one.name}", (Read("iam", "GetGroup", {"GroupName": one.name}),))
     return (group, *_policies(one, "Group"))
+
+
+def _of_policy(one: Subject) -> tuple[Fact, ...]:
+    """A customer managed policy by its ARN: each version's document, and to whom it is attached."""
+    named = {"PolicyArn": one.name}
+    versions = Read("iam", "ListPolicyVersions", named)
+    holders = Read("iam", "ListEntitiesForPolicy", named)
+    return (
+        Fact(f"{one.folder}/versions.json", f"every version of policy {one.name}", (versions,), _version_documents(one.name)),
+        Fact(f"{one.folder}/attached-to.json", f"whom policy {one.name} is attached to", (holders,)),
+    )
 
 
 def _of_networks(one: Subject) -> tuple[Fact, ...]:
@@ -252,11 +270,14 @@ _HELD_BY = {
     GROUP: Of.GROUP,
     GROUP_POLICY: Of.GROUP,
     ATTACHED_GROUP_POLICY: Of.GROUP,
+    MANAGED_POLICY: Of.POLICY,
+    VERSION: Of.POLICY,
+    DEFAULT: Of.POLICY,
 }
 
 
 def _identity(key: SettingKey) -> Subject | None:
-    """The user, role or group that a setting is, or is held by."""
+    """The user, role, group or managed policy that a setting is, or is held by."""
     name = key.name if key.kind == ACCESS_KEY else key.resource
     return Subject(_HELD_BY[key.kind], key.account, GLOBAL, name) if key.kind in _HELD_BY and name else None
 

@@ -62,7 +62,9 @@ class Desk:
 
         monkeypatch.setattr(holding, "post", post)
         self.case = Case(INCIDENT, self.hands)
-        self.ledger.append(INCIDENT, Kind.OPENED, "opened", {"type": "t", "title": "t"})
+        self.ledger.append(
+            INCIDENT, Kind.OPENED, "opened", {"type": "t", "title": "t", "account": self.world.aws.account, "region": "us-east-1"}
+        )
         self.case.keep_plan(CONTAIN, 1, world.plans[1])
         self.ledger.append(INCIDENT, Kind.ACTOR, "actor:1", self.actor.to_json())
 

@@ -237,11 +237,27 @@ def test_a_group_is_kept_with_every_version_of_what_is_attached_save_awss_own(aw
     assert store.gaps(INCIDENT) == {}
 
 
+def test_a_managed_policy_is_kept_in_every_version_with_those_who_have_it(aws, collector, store):
+    iam = boto_client(aws.url, "iam", REGION, aws.bootstrap())
+    arn = iam.create_policy(PolicyName="loud", PolicyDocument=LETS_ALL)["Policy"]["Arn"]
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=LETS_ALL.replace("Allow", "Deny"), SetAsDefault=False)
+    iam.attach_user_policy(UserName="mallory@example.org", PolicyArn=arn)
+    one = Subject(Of.POLICY, ACCOUNT, "global", arn)
+    collector.collect(INCIDENT, one)
+    versions = store.load_json(INCIDENT, f"{one.folder}/versions.json")["answers"]
+    assert {found["PolicyVersion"]["VersionId"] for found in versions if "PolicyVersion" in found} == {"v1", "v2"}
+    holders = store.load_json(INCIDENT, f"{one.folder}/attached-to.json")["answers"]
+    assert [user["UserName"] for user in holders[0]["PolicyUsers"]] == ["mallory@example.org"]
+    assert store.gaps(INCIDENT) == {}
+
+
 def test_the_deletion_of_what_an_identity_holds_rests_on_the_identity_and_that_is_kept():
     held = [
         setting("access-key", "AKIA9", "global")._replace(name="planted"),
         setting("attached-role-policy", "jobs", "global")._replace(name="arn:aws:iam::111122223333:policy/quiet"),
         setting("group-policy", "ops", "global")._replace(name="all"),
+        setting("managed-policy", "arn:aws:iam::111122223333:policy/loud", "global"),
+        setting("managed-policy-version", "arn:aws:iam::111122223333:policy/loud", "global")._replace(name="0123456789ab"),
     ]
     written = [Reversal(key, None, Source.RECORD, UNKNOWN, ()) for key in held]
     found = {name for one in subjects((), written, Actor({})) for name in items_of(one)}
