@@ -33,7 +33,7 @@ from drill.client import RangeClient
 from drill.storm import Answered, storm
 from gateway.practice.stack import Stack
 from gateway.processes import POOL, ROOT, prefect_command
-from incident.finding import incident_id, parse_finding
+from incident.findings.finding import incident_id, parse_finding
 from tests.postgres import NotInstalled, Server, running
 
 FINDINGS, SUBMITTED, STARTED = 3_000, 300, 5

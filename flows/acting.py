@@ -14,8 +14,8 @@ from flows.artifacts import SnapshotsShown, show_case
 from flows.case import Case, once
 from flows.facts import tell_what_waits
 from flows.planning import CONTAIN, EVIDENCE, RESTORE
-from incident import messages
 from incident.collection import Handover, copy_steps, seal_steps
+from incident.people import messages
 from incident.plan import Plan, Step
 from incident.planner import first_wave
 from incident.resources.evidence import EVIDENCE_COPY, EVIDENCE_SNAPSHOTS

@@ -21,10 +21,10 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect.logging import get_logger
 
 from flows.case import Case
-from incident.messages import markdown, summary_of
+from incident.people.messages import markdown, summary_of
+from incident.people.status import status
 from incident.plan import Plan
-from incident.run_page import Places, Shown, run_page
-from incident.status import status
+from incident.reports.run_page import Places, Shown, run_page
 from incident.words import counted
 from tasks.config import Config
 from tasks.work import in_thread

@@ -10,11 +10,11 @@ from prefect.logging import get_run_logger
 
 from incident.actor import Actor
 from incident.amendments import Amendments, read_amendment
-from incident.arrivals import parse_arrival
 from incident.family import Scope
-from incident.finding import NOTE, Finding, FindingError, parse_finding
+from incident.findings.arrivals import parse_arrival
+from incident.findings.finding import NOTE, Finding, FindingError, parse_finding
+from incident.findings.named import delivered_finding
 from incident.ledger import INTAKE, Kind, Line
-from incident.named import delivered_finding
 from incident.plan import Plan
 from incident.record import Record
 from tasks.baseline import Baseline

@@ -13,15 +13,15 @@ from typing import Any
 from prefect import flow
 
 from flows.case import Case, once
-from incident import messages
-from incident.finding import NOTE, Finding, FindingError, Origin, parse_finding
+from incident.findings.finding import NOTE, Finding, FindingError, Origin, parse_finding
+from incident.findings.named import delivered_finding
+from incident.findings.notes import offered
+from incident.findings.trail_event import harmless
+from incident.findings.triage import triage
 from incident.ledger import INTAKE, Kind
-from incident.named import delivered_finding
-from incident.notes import offered
+from incident.people import messages
 from incident.policy import matches
 from incident.record import Record
-from incident.trail_event import harmless
-from incident.triage import triage
 from tasks.aws import AwsError
 from tasks.deliveries import opening_delivery
 from tasks.read_back import Reader

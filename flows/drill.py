@@ -12,7 +12,7 @@ from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 
-from incident.messages import markdown
+from incident.people.messages import markdown
 from incident.score_card import ScoreCard, card_text, compared
 from tasks.config import load_config
 from tasks.drills import DrillRecords

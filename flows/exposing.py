@@ -7,12 +7,12 @@ from datetime import datetime
 
 from flows.case import Case
 from incident.actor import Actor
-from incident.exposed import NEEDED, Stored, Times, folded, summary
+from incident.exposures.exposed import NEEDED, Stored, Times, folded, summary
+from incident.exposures.reachability import exposures
+from incident.exposures.visible import Visible
 from incident.family import Scope
 from incident.ledger import Kind
-from incident.reachability import exposures
 from incident.record import Record
-from incident.visible import Visible
 from tasks.baseline import sweep_region
 
 

@@ -10,8 +10,8 @@ from prefect import flow
 from flows.case import Case, once
 from flows.planning import outstanding
 from flows.scope import investigation
-from incident import messages
 from incident.collection import at_stake
+from incident.people import messages
 from incident.volatile import items_of, subjects
 from incident.words import counted
 from tasks.work import in_thread, keep_facts_of, post, read_settings, take_in_evidence

@@ -14,11 +14,11 @@ from prefect import flow
 
 from flows.case import Case, once
 from flows.planning import CONTAIN, to_be_released
-from incident import messages
 from incident.actor import Actor
 from incident.holding import Contained, Undone, in_force, questions, still_working, suspected, to_read, undoer, undone
 from incident.ledger import Kind, Line
 from incident.new_ids import step_with_new_ids
+from incident.people import messages
 from incident.plan import Phase
 from incident.record import Record
 from incident.words import counted

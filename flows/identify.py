@@ -10,13 +10,14 @@ from flows.case import Case, once
 from flows.holding import undoers, with_undoers
 from flows.inquiry import Inquiry
 from flows.seeds import seeded_by_all
-from incident import holding, messages
+from incident import holding
 from incident.actor import Actor
 from incident.attribution import Question, followed, minted, questions, suspects
 from incident.family import Scope
-from incident.finding import Finding
+from incident.findings.finding import Finding
 from incident.ledger import Kind
 from incident.origin import identified, origin, windowed
+from incident.people import messages
 from incident.record import Record
 from incident.words import counted
 from tasks.aws import AwsError

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flows.case import Case
-from incident import messages
 from incident.actor import Actor
 from incident.containment import BEYOND_US, from_the_management_account
+from incident.people import messages
 from incident.plan import Unplanned
 from tasks.aws import AwsError
 from tasks.work import in_thread, post

@@ -10,11 +10,11 @@ from flows.case import Case, once
 from flows.holding import works_still
 from flows.planning import outstanding, set_by_containment, to_be_released
 from flows.scope import investigation
-from incident import messages
 from incident.containment import settings_to_read, still_open
 from incident.coverage import gaps
 from incident.isolation import still_connected, suspects
 from incident.ledger import Kind
+from incident.people import messages
 from incident.planner import Unread, propose
 from incident.resources.bucket import to_be_emptied
 from incident.words import counted

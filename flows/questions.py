@@ -16,7 +16,7 @@ from pydantic import Field
 from incident.amendments import FORMS
 from incident.approvals import Answer, Asked, Standing
 from incident.ledger import Kind
-from incident.messages import approval_form
+from incident.people.messages import approval_form
 from incident.plan import Plan
 from tasks.approvals import Refused
 from tasks.hands import Hands

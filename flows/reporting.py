@@ -9,10 +9,10 @@ from prefect import flow
 from flows.artifacts import show_report
 from flows.case import Case
 from flows.exposing import note_exposures
-from incident import messages
-from incident.indicators import actor_addresses
 from incident.ledger import Kind
-from incident.report import Report, report
+from incident.people import messages
+from incident.reports.indicators import actor_addresses
+from incident.reports.report import Report, report
 from tasks import render
 from tasks.costs import note_costs
 from tasks.hub_findings import import_findings

@@ -35,10 +35,10 @@ from flows.questions import answered
 from flows.releasing import RELEASE, plan_release, release
 from flows.reporting import write_report
 from flows.scope import scope
-from incident import messages
 from incident.approvals import Asked, Standing, moved
 from incident.ledger import Kind
 from incident.new_ids import step_with_new_ids
+from incident.people import messages
 from incident.plan import Plan
 from incident.policy import Question
 from tasks.executor import Result, renamed_ids

@@ -9,17 +9,17 @@ from datetime import datetime
 from prefect import flow
 
 from flows.case import Case, once
-from incident import messages
 from incident.actor import Actor
 from incident.config_items import Prior, open_questions, told, unanswered
 from incident.family import Scope
 from incident.investigation import Investigation, investigate
 from incident.ledger import Kind
-from incident.means import means
+from incident.people import messages
 from incident.record import Record
+from incident.reports.means import means
+from incident.reports.story import brief_calls
 from incident.resources.identity import GLOBAL
 from incident.settings import SettingKey
-from incident.story import brief_calls
 from incident.words import counted
 from tasks.aws import principal_of
 from tasks.cloudtrail import distinct

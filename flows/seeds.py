@@ -12,7 +12,7 @@ from incident import services
 from incident.actor import Actor, Credential, Foothold, Link
 from incident.attribution import Question, used_by
 from incident.family import Scope
-from incident.finding import Finding, Named
+from incident.findings.finding import Finding, Named
 from incident.origin import known_by, named_by
 from incident.record import Record
 

@@ -11,7 +11,7 @@ from prefect import flow
 from prefect.logging import get_run_logger
 
 from incident.family import Scope
-from incident.messages import plain
+from incident.people.messages import plain
 from tasks.hands import hands
 from tasks.proposing import propose_new_exposures
 from tasks.work import in_thread

@@ -39,7 +39,7 @@ from gateway.readiness import Check, Readiness, Ready
 from gateway.sorter import Sorter
 from gateway.writer import Writer
 from incident.ledger import INTAKE
-from incident.messages import plain
+from incident.people.messages import plain
 from tasks.ledger import Ledger, LedgerUnavailable
 
 _RETRY_AFTER_SECONDS = "5"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.slack_dialog import Described
 from gateway.waker import Waker
 from incident.approvals import Answer, Asked, is_high_risk
-from incident.messages import slack, summary_of
+from incident.people.messages import slack, summary_of
 from incident.plan import Plan
 from incident.policy import Policy
 from tasks.approvals import Approvals, Refused

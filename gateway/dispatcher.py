@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.pace import Pace
 from gateway.sorter import Sorter
-from incident.finding import Finding
-from incident.joining import Outcome
+from incident.findings.finding import Finding
+from incident.findings.joining import Outcome
+from incident.findings.named import delivered_finding
 from incident.ledger import INTAKE, Kind, Line
-from incident.named import delivered_finding
 from tasks.ledger import Ledger
 
 Start = Callable[[str, Finding, Line], Awaitable[None]]

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from incident.arrivals import Arrival, arrivals
-from incident.finding import Finding, FindingError, Origin, incident_id
+from incident.findings.arrivals import Arrival, arrivals
+from incident.findings.finding import Finding, FindingError, Origin, incident_id
 from incident.ledger import INTAKE, Kind, Line
 from incident.settings import canonical
 from tasks.ledger import Ledger

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from incident.finding import FindingError
+from incident.findings.finding import FindingError
+from incident.findings.named import delivered_finding
 from incident.ledger import Line
-from incident.named import delivered_finding
 from tasks.ledger import Ledger
 
 _MINUTE = timedelta(minutes=1)

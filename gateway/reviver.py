@@ -29,7 +29,7 @@ from incident.ledger import (
     SUPPRESSION_CHAIN,
     Kind,
 )
-from incident.rehearsal import PREFIX
+from incident.people.rehearsal import PREFIX
 from tasks.ledger import Ledger, LedgerUnavailable
 from tasks.working import is_worked_at
 

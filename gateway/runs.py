@@ -15,7 +15,7 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import AwaitingRetry
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from incident.finding import Finding
+from incident.findings.finding import Finding
 from incident.ledger import Kind, Line
 from tasks.ledger import Ledger
 

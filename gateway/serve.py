@@ -19,7 +19,7 @@ from gateway.slack import bolt_app, run_socket_mode, slack_app
 from gateway.slack_commands import SlackCommands
 from gateway.slack_outbox import SlackOutbox
 from gateway.waker import Waker
-from incident.finding import Finding
+from incident.findings.finding import Finding
 from incident.ledger import Line
 from tasks.acknowledging import Acknowledging
 from tasks.config import Config

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from gateway.slack_dialog import AskedBy
-from incident.blocks import fitted
 from incident.ledger import Kind, Line
-from incident.messages import Blocks, section, slack
-from incident.outbox import outbox
+from incident.people.blocks import fitted
+from incident.people.messages import Blocks, section, slack
+from incident.people.outbox import outbox
+from incident.people.rehearsal import PREFIX
+from incident.people.status import Status, status
+from incident.people.status_message import status_message, status_row
 from incident.policy import Policy, Responder
-from incident.rehearsal import PREFIX
-from incident.status import Status, status
-from incident.status_message import status_message, status_row
 from tasks.acknowledging import Acknowledging
 from tasks.approvals import Approvals
 from tasks.config import Config

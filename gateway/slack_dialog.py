@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from incident.messages import plain
+from incident.people.messages import plain
 
 CALLBACK = "countermand_decision"
 CODE_BLOCK = "code"

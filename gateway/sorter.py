@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from incident.actor import Actor
-from incident.finding import Finding, FindingError, Origin, incident_id, parse_finding
+from incident.findings.finding import Finding, FindingError, Origin, incident_id, parse_finding
+from incident.findings.joining import Outcome, Sorted, handles, handles_of
+from incident.findings.named import delivered_finding
+from incident.findings.trail_event import harmless
+from incident.findings.triage import triage
 from incident.hub_findings import OWN
-from incident.joining import Outcome, Sorted, handles, handles_of
 from incident.ledger import INTAKE, Kind, Line
-from incident.named import delivered_finding
 from incident.policy import ApprovedChange, Policy
 from incident.record import Record
-from incident.trail_event import harmless
-from incident.triage import triage
 from tasks.ledger import Ledger, Taken
 from tasks.ledger.store import Entry
 from tasks.read_back import ReadBack, Reader

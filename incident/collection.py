@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from incident.families import family_for_kind
 from incident.family import Unrestorable
-from incident.finding import Finding
+from incident.findings.finding import Finding
 from incident.isolation import suspects
 from incident.plan import Phase, Plan, PlannedCall, Step, Unplanned, step_id
 from incident.resources.auto_scaling import GROUP

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from incident.messages import plain
 from incident.network.values import items, structures, text
+from incident.people.messages import plain
 from incident.posture.readiness import standard_arn
-from incident.report import Report
+from incident.reports.report import Report
 
 OWN = "countermand/"
 """What the ids and generators of our findings begin with."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from incident.families import family_for_kind
 from incident.family import Unrestorable
-from incident.finding import Finding
+from incident.findings.finding import Finding
 from incident.network.classic_balancer import MEMBER as BALANCED
 from incident.network.instance import ATTRIBUTE as INSTANCE_ATTRIBUTE
 from incident.network.network_interface import ATTRIBUTE as INTERFACE_ATTRIBUTE

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from incident.actor import Actor, Credential, Link, program
 from incident.attribution import holder, minted, used_by
-from incident.finding import Finding
+from incident.findings.finding import Finding
 from incident.record import Record
 
 

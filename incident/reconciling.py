@@ -13,13 +13,13 @@ from enum import StrEnum
 from typing import Any
 
 from incident.change_requests import ChangeRequest
+from incident.findings.trail_event import opens_to_everybody
 from incident.network.registry import Standing, family_for_event, standing
 from incident.network.values import mapping, text
 from incident.policy import ApprovedChange, Miss, Policy, matches
 from incident.record import JsonObject, Record
 from incident.settings import Entry, Fold, PriorValue, SettingKey, canonical
 from incident.tables import as_csv
-from incident.trail_event import opens_to_everybody
 
 VpcTags = Callable[[str, str, str], dict[str, str] | None]
 """The tags of a VPC in an account and region; `None` where they are not known."""

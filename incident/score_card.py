@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from incident.messages import markdown
+from incident.people.messages import markdown
 from incident.words import counted
 
 SCHEMA = "countermand.drill/1"

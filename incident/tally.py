@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from incident.joining import Outcome
+from incident.findings.joining import Outcome
 from incident.ledger import INTAKE, Kind, Line
+from incident.people.rehearsal import PREFIX
+from incident.people.sending import Result as Delivery
 from incident.plan import Phase
-from incident.rehearsal import PREFIX
-from incident.sending import Result as Delivery
 
 OTHER = "other"
 STEP_RESULTS = ("done", "already right", "moved", "refused", "failed", "not confirmed", "blocked", "struck")

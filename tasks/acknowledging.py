@@ -8,7 +8,7 @@ from typing import Literal
 
 from incident.approvals import principals_meet
 from incident.ledger import Kind
-from incident.occasions import facts
+from incident.people.occasions import facts
 from incident.policy import Policy
 from tasks.ledger import Ledger
 from tasks.roster import Roster

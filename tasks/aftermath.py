@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from incident import backlog
 from incident.approvals import principals_meet
-from incident.closing import is_closed, reasons_against
 from incident.ledger import Kind, Line
 from incident.policy import Policy
-from incident.report import report
-from incident.sections import Remark, remark_problem
+from incident.reports import backlog
+from incident.reports.closing import is_closed, reasons_against
+from incident.reports.report import report
+from incident.reports.sections import Remark, remark_problem
 from incident.settings import canonical
 from tasks.evidence import EvidenceStore
 from tasks.ledger import Ledger

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from incident.amendments import Amendment, Strike, Unclear, amendment
-from incident.finding import NOTE
+from incident.findings.finding import NOTE
 from incident.ledger import Kind
 from incident.plan import Plan, Unplanned
 from incident.policy import Policy

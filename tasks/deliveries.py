@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from incident.joining import Outcome
+from incident.findings.joining import Outcome
 from incident.ledger import INTAKE, Kind, Line
 from tasks.ledger import Ledger
 

@@ -10,13 +10,13 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from incident.escalation import EscalationPolicy
-from incident.ladder import outlook
 from incident.ledger import Kind
-from incident.messages import progress
-from incident.notices import Entry, Way, fallback_entries, rung_entries, stakeholder_entries
-from incident.occasions import facts
-from incident.sending import Result, Sending, missed_by_slack, outbox
+from incident.people.escalation import EscalationPolicy
+from incident.people.ladder import outlook
+from incident.people.messages import progress
+from incident.people.notices import Entry, Way, fallback_entries, rung_entries, stakeholder_entries
+from incident.people.occasions import facts
+from incident.people.sending import Result, Sending, missed_by_slack, outbox
 from tasks.channels import Channel, NotTaken, WillNotTake, channels_of
 from tasks.escalation_file import load_escalation
 from tasks.executor import Boundary

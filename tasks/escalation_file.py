@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from incident.escalation import EscalationPolicy, Fault, faults
+from incident.people.escalation import EscalationPolicy, Fault, faults
 from tasks.config import Config, ConfigError
 
 Place = tuple[str | int, ...]

@@ -12,7 +12,7 @@ from typing import Any
 
 from incident.hub_findings import AT_ONCE, by_place, findings_of
 from incident.ledger import Kind
-from incident.report import Report
+from incident.reports.report import Report
 from tasks.aws import Aws, AwsError
 from tasks.ledger import Ledger
 

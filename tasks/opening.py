@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from incident.finding import FindingError, Named, incident_id, parse_finding
+from incident.findings.finding import FindingError, Named, incident_id, parse_finding
+from incident.findings.named import named_finding
+from incident.findings.notes import note_finding
 from incident.ledger import INTAKE, Kind
-from incident.named import named_finding
-from incident.notes import note_finding
 from incident.policy import Policy
 from tasks.ledger import Ledger
 from tasks.roster import Roster

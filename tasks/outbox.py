@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 
-from incident.blocks import channel_name
 from incident.ledger import BASELINE_CHAIN, Kind, Line
-from incident.outbox import ROOT, Closing, Message, Outbox, Sent, outbox
+from incident.people.blocks import channel_name
+from incident.people.outbox import ROOT, Closing, Message, Outbox, Sent, outbox
+from incident.people.status import Status, status
+from incident.people.status_message import closed, digest_of, late, status_message, topic
 from incident.policy import Policy
-from incident.status import Status, status
-from incident.status_message import closed, digest_of, late, status_message, topic
 from tasks.config import Config
 from tasks.ledger import Ledger
 from tasks.slack import Blocks, SlackUnavailable, SlackWorkspace

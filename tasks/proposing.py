@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from incident.exposures.inventory import changed_exposures, differences
+from incident.exposures.proposals import Proposal, explained, message, on_path
 from incident.family import Scope
-from incident.inventory import changed_exposures, differences
 from incident.ledger import BASELINE_CHAIN, Kind
-from incident.proposals import Proposal, explained, message, on_path
 from incident.record import Record
 from tasks.aws import AwsError
 from tasks.baseline import Baseline

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from incident.ocsf import Findings, read_findings
+from incident.exposures.ocsf import Findings, read_findings
 
 INSTALL = "Prowler is not installed; `pipx install prowler` brings it, then run this again"
 _SAFE_NAME = "countermand"

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from incident.arrivals import parse_arrival
-from incident.finding import Finding, FindingError, Origin
+from incident.findings.arrivals import parse_arrival
+from incident.findings.finding import Finding, FindingError, Origin
 from tasks.aws import Aws, AwsError
 
 MOST_IDS = 50

@@ -8,9 +8,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from incident.lifecycle import OUTCOMES
-from incident.messages import markdown
-from incident.report import Report
+from incident.people.messages import markdown
+from incident.reports.lifecycle import OUTCOMES
+from incident.reports.report import Report
 from incident.words import moment, span_in_words
 from tasks.pictures.actor_graph import actor_graph_svg
 from tasks.pictures.network import network_svg

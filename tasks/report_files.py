@@ -6,8 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from incident.report import Report
-from incident.report_json import report_json
+from incident.reports.report import Report
+from incident.reports.report_json import report_json
 from tasks import render
 
 

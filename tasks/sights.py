@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from incident.exposures.inventory import Sight
+from incident.exposures.visible import Visible
 from incident.family import Scope
-from incident.inventory import Sight
-from incident.visible import Visible
 from tasks.baseline import Baseline, Baselines
 
 

@@ -14,8 +14,8 @@ from uuid import UUID, uuid5
 
 import stix2
 
-from incident.attack import Technique
-from incident.indicators import Indicator, Indicators
+from incident.reports.attack import Technique
+from incident.reports.indicators import Indicator, Indicators
 
 _NAMESPACE = UUID("6f1f2a5e-3b0c-5a52-9d0e-5f3f3f8a7c11")
 _IDENTITY_CREATED = "2026-01-01T00:00:00Z"

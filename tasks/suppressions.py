@@ -8,10 +8,10 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from incident.finding import Finding
+from incident.findings.finding import Finding
+from incident.findings.suppression import Suppression
 from incident.ledger import SUPPRESSION_CHAIN, Kind
 from incident.policy import Policy
-from incident.suppression import Suppression
 from tasks.ledger import Ledger
 from tasks.roster import Roster
 

@@ -27,9 +27,9 @@ from drill.aws.config import RangeConfig
 from drill.aws.range import Range
 from gateway.practice.configuration import granted_to, responder_credentials
 from incident.approvals import Answer, Asked, Standing
-from incident.finding import incident_id, parse_finding
+from incident.findings.finding import incident_id, parse_finding
 from incident.ledger import INTAKE, Kind, Line
-from incident.report import report
+from incident.reports.report import report
 from tasks.approvals import Refused
 from tasks.config import Config
 from tasks.hands import Hands, wire

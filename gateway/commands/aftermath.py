@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.commands.shell import Json, UserError, console, errors, lines_of, open_ledger, read_config
-from incident.messages import plain
+from incident.people.messages import plain
 
 if TYPE_CHECKING:
     from tasks.hands import Hands
@@ -69,7 +69,7 @@ def list_(incident: OfIncident = "", as_json: Json = False) -> None:
     """List the items: of one incident, or those of no incident and of all incidents."""
     from dataclasses import asdict
 
-    from incident.backlog import BACKLOG_CHAIN, items
+    from incident.reports.backlog import BACKLOG_CHAIN, items
 
     ledger = open_ledger()
     chains = [incident] if incident else [BACKLOG_CHAIN, *ledger.incidents_with("backlog")]
@@ -104,8 +104,8 @@ def add(
     stories: Annotated[bool, typer.Option("--stories", help="Take up the playbook's four backlog stories.")] = False,
 ) -> None:
     """Add an item, or those that the report recommends, or the playbook's stories."""
-    from incident.backlog import STORIES, added
-    from incident.report import report
+    from incident.reports.backlog import STORIES, added
+    from incident.reports.report import report
 
     bodies: list[Mapping[str, Any]] = [added(title, perspective, person)] if title else []
     if recommended and not incident:
@@ -129,7 +129,7 @@ def assign(
     incident: OfIncident = "",
 ) -> None:
     """Give an item to an owner."""
-    from incident.backlog import assigned
+    from incident.reports.backlog import assigned
 
     if due:
         try:
@@ -148,13 +148,13 @@ def done(
     incident: OfIncident = "",
 ) -> None:
     """Say that an item is done."""
-    from incident.backlog import finished
+    from incident.reports.backlog import finished
 
     _take(incident, [finished(item, how, person)], person, code)
 
 
 def _take(incident: str, bodies: Sequence[Mapping[str, Any]], person: str, code: str) -> None:
-    from incident.backlog import BACKLOG_CHAIN
+    from incident.reports.backlog import BACKLOG_CHAIN
 
     hands = _hands()
     _refuse(hands.aftermath.backlog(incident or BACKLOG_CHAIN, bodies, person=person, code=code))
@@ -176,7 +176,7 @@ def _refuse(problem: str) -> None:
 
 def _rewrite(hands: Hands, incident: str) -> None:
     """Let the page that the gateway shows say it too."""
-    from incident.report import report
+    from incident.reports.report import report
     from tasks.hub_findings import import_findings
     from tasks.report_files import write_pages
 

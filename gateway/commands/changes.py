@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from gateway.commands.shell import Json, Several, UserError, console, moment, read_config
-from incident.messages import plain
+from incident.people.messages import plain
 
 if TYPE_CHECKING:
     from incident.change_requests import ChangeRequest

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.commands.shell import Json, UserError, console, lines_of, read_config
-from incident.messages import plain
+from incident.people.messages import plain
 
 app = typer.Typer()
 

@@ -53,7 +53,7 @@ def plan(incident: _Incident) -> None:
     """Print the plan that waits for a decision: its digest, its steps, what cannot be taken back, what is left to people."""
     from rich.markdown import Markdown
 
-    from incident.messages import approval_form
+    from incident.people.messages import approval_form
     from tasks.hands import wire
 
     hands = wire(read_config())

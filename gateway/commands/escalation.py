@@ -13,7 +13,7 @@ from rich.table import Table
 from gateway.commands.shell import UserError, console, read_config
 
 if TYPE_CHECKING:
-    from incident.escalation import ClimbPhase, EscalationPolicy
+    from incident.people.escalation import ClimbPhase, EscalationPolicy
     from tasks.escalating import Escalating
     from tasks.hands import Hands
 
@@ -90,7 +90,7 @@ def _needed(policy: EscalationPolicy | None) -> EscalationPolicy:
 def _phase(word: str) -> ClimbPhase:
     from typing import get_args
 
-    from incident.escalation import ClimbPhase
+    from incident.people.escalation import ClimbPhase
 
     for known in get_args(ClimbPhase):
         if word == known:
@@ -144,7 +144,7 @@ def rehearse(
 
     Every message is marked as a test. Cases with AWS are not opened. Ends with 0 only when everybody was reached and answered.
     """
-    from incident.rehearsal import PREFIX, begun
+    from incident.people.rehearsal import PREFIX, begun
     from tasks.escalating import escalating
     from tasks.hands import wire
 
@@ -164,8 +164,8 @@ def rehearse(
 
 def _walk(hands: Hands, driver: Escalating, test: str) -> None:
     """Go up the ladder until it ends, and then see that what was sent has arrived or has failed."""
-    from incident.occasions import facts
-    from incident.rehearsal import next_step
+    from incident.people.occasions import facts
+    from incident.people.rehearsal import next_step
 
     while True:
         lines = hands.ledger.lines(test)
@@ -188,14 +188,14 @@ def _walk(hands: Hands, driver: Escalating, test: str) -> None:
 
 
 def _all_delivered(hands: Hands, test: str) -> bool:
-    from incident.sending import fates
+    from incident.people.sending import fates
 
     return all(fate.result == "delivered" or fate.final for fate in fates(hands.ledger.lines(test)).values())
 
 
 def _report(hands: Hands, policy: EscalationPolicy, test: str) -> bool:
     """Keep the result in the ledger and print it; whether all is well."""
-    from incident.rehearsal import result
+    from incident.people.rehearsal import result
 
     line, _ = hands.ledger.append(*result(policy, hands.ledger.lines(test), hands.clock()))
     table = Table("level", "contact", "told by", "answered")

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.commands.shell import Json, UserError, console, errors, moment
-from incident.messages import plain
+from incident.people.messages import plain
 
 if TYPE_CHECKING:
     from tasks.flow_logs.local import Answer

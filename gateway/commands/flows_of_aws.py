@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.commands.shell import UserError, console, errors, read_config
-from incident.messages import plain
+from incident.people.messages import plain
 
 if TYPE_CHECKING:
     from tasks.flow_logs.found import FoundLogs

@@ -12,12 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.commands.shell import Json, UserError, console, lines_of, open_ledger, read_config
-from incident.messages import plain
+from incident.people.messages import plain
 from incident.plan import TO_CHOOSE
 from incident.words import moment
 
 if TYPE_CHECKING:
-    from incident.report import Report
+    from incident.reports.report import Report
 
 app = typer.Typer()
 
@@ -25,7 +25,7 @@ app = typer.Typer()
 @app.command()
 def show(incident: Annotated[str, typer.Argument(help="The incident's id.")]) -> None:
     """Say where an incident stands: its actor, its last proof, and what is left to people, each with the id that `amend` takes."""
-    from incident.report import report as reported
+    from incident.reports.report import report as reported
 
     shown = reported(lines_of(incident))
     console.print(f"[bold]{escape(incident)}[/bold] {shown.status}: {escape(plain(shown.title, 300))}", highlight=False)

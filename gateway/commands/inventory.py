@@ -11,11 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.commands.shell import Json, Several, UserError, console, moment
-from incident.messages import plain
+from incident.people.messages import plain
 
 if TYPE_CHECKING:
+    from incident.exposures.inventory import Sight
     from incident.family import Scope
-    from incident.inventory import Sight
 
 app = typer.Typer()
 _COLORS = {"open": "red", "unknown": "yellow", "out only": "dim"}
@@ -34,7 +34,7 @@ def inventory(
     """Show the stored inventory by account and region, and what the internet reaches. Reads AWS only with --now or --prowler."""
     if now and at:
         raise UserError("--now and --at exclude each other: a sweep shows how it is, not how it was")
-    from incident.inventory import as_json as told
+    from incident.exposures.inventory import as_json as told
     from tasks.hands import utc_now
 
     until, earlier = _time(at, "--at") if at else None, _time(since, "--since") if since else None
@@ -128,8 +128,8 @@ def _prowler(sights: list[Sight]) -> dict[str, Any]:
     """What Prowler says, each finding with the exposures of ours that its resource stands on."""
     from dataclasses import asdict
 
-    from incident.ocsf import names_resource
-    from incident.reachability import exposures
+    from incident.exposures.ocsf import names_resource
+    from incident.exposures.reachability import exposures
     from tasks.prowler import INSTALL, ProwlerError, run_prowler
 
     try:

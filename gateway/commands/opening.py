@@ -10,7 +10,7 @@ import typer
 from gateway.commands.shell import Several, UserError, errors, moment, read_config
 
 if TYPE_CHECKING:
-    from incident.finding import Named
+    from incident.findings.finding import Named
 
 app = typer.Typer()
 
@@ -43,7 +43,7 @@ def open_incident(
 
     Name at least one thing, or give a note. Each naming option can be given several times.
     """
-    from incident.finding import Named
+    from incident.findings.finding import Named
     from tasks.hands import wire
     from tasks.opening import NotOpened
     from tasks.roster import RosterError

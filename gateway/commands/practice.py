@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.commands.shell import UserError, console, errors, read_config
-from incident.messages import plain
+from incident.people.messages import plain
 from tasks.drills import DrillRecords
 
 app = typer.Typer()

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.commands.shell import Json, Several, UserError, console, read_config
-from incident.messages import plain
+from incident.people.messages import plain
 
 if TYPE_CHECKING:
     from incident.approvals import Asked
@@ -121,7 +121,7 @@ def _show(checks: list[Check]) -> None:
 def _print(plan: Plan, asked: Asked | None) -> None:
     from rich.markdown import Markdown
 
-    from incident.messages import approval_form
+    from incident.people.messages import approval_form
 
     if asked is None:
         console.print("Nothing to prepare." if not plan.unplanned else "Nothing that a plan can prepare.")

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.commands.shell import Json, UserError, console
-from incident.messages import plain
+from incident.people.messages import plain
 from incident.planner import brief
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ def triage(
     as_json: Json = False,
 ) -> None:
     """Say what a GuardDuty finding is about, and which phases and plans it leads to."""
-    from incident.arrivals import parse_arrival
-    from incident.finding import FindingError
-    from incident.triage import triage as triaged
+    from incident.findings.arrivals import parse_arrival
+    from incident.findings.finding import FindingError
+    from incident.findings.triage import triage as triaged
 
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text()

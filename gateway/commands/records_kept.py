@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from gateway.commands.shell import UserError, console, errors, open_ledger, read_config
 from incident.anchors import Anchor, AnchorsError, as_json, broken_since, parse
-from incident.messages import plain
+from incident.people.messages import plain
 
 ledger_app = typer.Typer(help="The incident's hash-chained ledger.", no_args_is_help=True)
 evidence_app = typer.Typer(help="The evidence that was kept.", no_args_is_help=True)

@@ -40,7 +40,7 @@ def report(
     output: Annotated[Path | None, typer.Option("--output", help="Write it to this file.")] = None,
 ) -> None:
     """Print an incident's report, built from the ledger."""
-    from incident.redaction import free_text, redacted
+    from incident.reports.redaction import free_text, redacted
 
     lines = lines_of(incident)
     if for_outsiders:
@@ -62,20 +62,20 @@ def report(
 @app.command("report-schema")
 def report_schema_() -> None:
     """Print the JSON Schema of `report --format json`."""
-    from incident.report_json import report_schema
+    from incident.reports.report_json import report_schema
 
     print(json.dumps(report_schema(), indent=1, sort_keys=True))
 
 
 def _content(lines: Sequence[Line], form: Form, for_outsiders: bool) -> str:
     if form is Form.STIX:
-        from incident.indicators import indicators
+        from incident.reports.indicators import indicators
         from tasks.stix import bundle
 
         return bundle(indicators(lines, outsiders=for_outsiders))
-    from incident.report import report as reported
-    from incident.report_json import report_json
-    from incident.report_table import report_csv
+    from incident.reports.report import report as reported
+    from incident.reports.report_json import report_json
+    from incident.reports.report_table import report_csv
     from tasks import render
 
     written = replace(reported(lines), redacted=for_outsiders)

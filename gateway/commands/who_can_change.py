@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.commands.shell import Json, Several, UserError, console, read_config
-from incident.messages import plain
+from incident.people.messages import plain
 
 if TYPE_CHECKING:
     from incident.posture.who_can_change import Power

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.intake import Ingested
-from incident.arrivals import CLOUDTRAIL_EVENT
+from incident.findings.arrivals import CLOUDTRAIL_EVENT
 from incident.ledger import CHANGES_CHAIN, Kind
 from incident.reconciling import Reconciliation
 from tasks.hands import Hands

@@ -15,7 +15,7 @@ from typing import Any
 
 from gateway.intake import Ingested
 from incident.family import Read, Scope
-from incident.finding import FindingError, parse_finding
+from incident.findings.finding import FindingError, parse_finding
 from incident.ledger import DOORS_CHAIN, Kind
 from tasks.aws import Aws, AwsError
 from tasks.ledger import Ledger, LedgerUnavailable

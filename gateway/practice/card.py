@@ -13,7 +13,7 @@ from drill.scenario import Scenario
 from drill.scenario_teaching import Question
 from drill.verdict import Verdict
 from incident.ledger import Kind, Line
-from incident.report import Report
+from incident.reports.report import Report
 from incident.score_card import (
     CONTAIN,
     RESTORE,

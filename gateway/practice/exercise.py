@@ -40,9 +40,9 @@ from gateway.practice.people import Person, ScriptedResponders
 from gateway.practice.scoring import Times, show, verdict_of
 from gateway.practice.stack import IN_MEMORY, Stack, StackFailed
 from incident.family import Scope
-from incident.finding import incident_id, parse_finding
+from incident.findings.finding import incident_id, parse_finding
 from incident.ledger import Kind, Line
-from incident.report import Report, report
+from incident.reports.report import Report, report
 from incident.score_card import ScoreCard, compared
 from tasks.baseline import sweep_region
 from tasks.drills import DrillRecords

@@ -15,7 +15,7 @@ from drill.aws.range import Range
 from drill.scenario import Scenario
 from drill.verdict import Verdict
 from gateway.practice.card import expectation
-from incident.report import Report
+from incident.reports.report import Report
 
 _SHOWN_DIFFERENCES = 20
 _OPEN = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from incident.notices import Notice
+from incident.people.notices import Notice
 
 
 class NotTaken(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from incident.family import Read, Scope
-from incident.notices import Notice
+from incident.people.notices import Notice
 from tasks.aws import Aws, AwsError
 from tasks.channels.base import NotTaken, WillNotTake
 

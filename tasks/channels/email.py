@@ -9,7 +9,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 
-from incident.notices import Notice
+from incident.people.notices import Notice
 from tasks.channels.base import NotTaken, WillNotTake
 from tasks.config import EmailConfig
 

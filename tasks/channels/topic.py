@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from incident.notices import Notice
+from incident.people.notices import Notice
 from tasks.aws import Aws, AwsError
 from tasks.channels.base import NotTaken, WillNotTake
 

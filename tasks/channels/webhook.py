@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from incident.notices import Notice
+from incident.people.notices import Notice
 from tasks.channels.base import NotTaken, WillNotTake
 from tasks.config import WebhookConfig
 

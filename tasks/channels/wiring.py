@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from incident.notices import Notice, Way
+from incident.people.notices import Notice, Way
 from tasks.aws import Aws
 from tasks.channels.base import Channel, NotTaken
 from tasks.channels.cases import SecurityIncidentCases, SupportCases

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import drawsvg as draw
 
-from incident.story import ActorGraph, Edge, Held, Touched
+from incident.reports.story import ActorGraph, Edge, Held, Touched
 from incident.words import counted
 from tasks.pictures.canvas import BLUE, DASHES, GREY, INK, LINE, PAPER, RED, SOFT, WASH, Canvas, fitted, shown, wide, words
 

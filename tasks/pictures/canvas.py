@@ -13,7 +13,7 @@ from html import escape
 
 import drawsvg as draw
 
-from incident.messages import plain
+from incident.people.messages import plain
 
 INK, SOFT, LINE, PAPER, WASH = "#1c2430", "#4f5b69", "#c9d1da", "#ffffff", "#f5f7f9"
 RED, GREEN, BLUE, PURPLE, GREY = "#a8321f", "#12734a", "#1f5fa8", "#6b3fa0", "#7b8794"

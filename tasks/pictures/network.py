@@ -7,7 +7,7 @@ from itertools import groupby
 
 import drawsvg as draw
 
-from incident.before_after import ABSENT, NOT_KNOWN, After, Changed
+from incident.reports.before_after import ABSENT, NOT_KNOWN, After, Changed
 from tasks.pictures.canvas import BLUE, DASHES, GREEN, GREY, INK, LINE, PAPER, PURPLE, RED, SOFT, WASH, Canvas, fitted, words
 
 MOST_ROWS = 60

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import drawsvg as draw
 
-from incident.story import Calls, Lane, Mark, Timeline
+from incident.reports.story import Calls, Lane, Mark, Timeline
 from incident.words import counted
 from tasks.pictures.axis import Axis, Stretch, axis
 from tasks.pictures.canvas import (

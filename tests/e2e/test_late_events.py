@@ -17,9 +17,9 @@ from playing import played
 from drill import scenario as scenarios
 from gateway.practice.exercise import Exercise
 from incident.ledger import Kind
-from incident.redaction import redacted
-from incident.report import report
-from incident.report_json import report_json
+from incident.reports.redaction import redacted
+from incident.reports.report import report
+from incident.reports.report_json import report_json
 from tasks import render
 
 SCENARIO = Path(scenarios.__file__).parent / "scenarios" / "late-arrivals.yaml"

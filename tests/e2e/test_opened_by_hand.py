@@ -17,9 +17,9 @@ from gateway.practice.exercise import Exercise, Parts
 from gateway.practice.people import ScriptedResponders
 from incident.actor import Actor
 from incident.approvals import Asked
-from incident.finding import Named, incident_id, parse_finding
+from incident.findings.finding import Named, incident_id, parse_finding
+from incident.findings.notes import note_finding
 from incident.ledger import Kind
-from incident.notes import note_finding
 from tasks.hands import Hands
 from tasks.opening import NotOpened
 

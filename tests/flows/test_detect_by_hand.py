@@ -16,13 +16,13 @@ from flows.case import Case
 from flows.detect import NOTIFY, RESPOND, detect
 from gateway.intake import ingest
 from incident.actor import Actor, Credential, Link
-from incident.finding import MANUAL, NOTE, Named, incident_id, parse_finding
+from incident.findings.finding import MANUAL, NOTE, Named, incident_id, parse_finding
+from incident.findings.named import named_finding
+from incident.findings.notes import note_finding
 from incident.ledger import INTAKE, Kind
-from incident.named import named_finding
-from incident.notes import note_finding
-from incident.occasions import facts
+from incident.people.occasions import facts
 from incident.policy import Policy
-from incident.report import report
+from incident.reports.report import report
 from tasks.evidence import EvidenceStore
 from tasks.render import html, text
 from tasks.working import Working

@@ -12,11 +12,11 @@ from flows import reporting
 from flows.case import Case
 from flows.exposing import note_exposures
 from incident.actor import Actor, Credential, Link
-from incident.endpoints import ENDPOINTS
-from incident.exposed import NEEDED
+from incident.exposures.endpoints import ENDPOINTS
+from incident.exposures.exposed import NEEDED
 from incident.families import FAMILIES
 from incident.ledger import Kind
-from incident.report import report
+from incident.reports.report import report
 from tasks import render
 from tests.public_host import ACCOUNT, REGION, opened, swept
 

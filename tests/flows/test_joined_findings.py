@@ -14,7 +14,7 @@ from flows import case as case_module
 from flows import identify, respond
 from flows.case import Case
 from gateway.waker import Waker
-from incident.joining import Outcome
+from incident.findings.joining import Outcome
 from tasks.evidence import EvidenceStore
 
 

@@ -22,7 +22,7 @@ from flows.detect import detect
 from gateway.intake import ingest
 from incident.ledger import INTAKE
 from incident.policy import Policy
-from incident.report import report
+from incident.reports.report import report
 from tasks.evidence import EvidenceStore
 from tasks.render import html, text
 from tasks.working import Working

@@ -19,9 +19,9 @@ from drill.slack.server import FakeSlack
 from flows.questions import PlanDecision, _handled
 from gateway.clicks import SlackDecisions
 from gateway.slack import slack_app
-from incident import messages
 from incident.approvals import Asked, Standing
 from incident.ledger import Kind
+from incident.people import messages
 from incident.plan import Phase, Plan, PlannedCall, Step
 from incident.policy import ApprovalRule, Policy, Question, Responder
 from incident.settings import SettingKey

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from findings import envelope, finding
 
-from incident.finding import incident_id, parse_finding
+from incident.findings.finding import incident_id, parse_finding
 
 KEY = {"X-Countermand-Key": "current-key"}
 DOOR = "/webhooks/guardduty"

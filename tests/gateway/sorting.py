@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.intake import Ingested, ingest
 from gateway.sorter import Sorter
-from incident.joining import Sorted
+from incident.findings.joining import Sorted
 from incident.policy import Policy
 from tasks.aws import AwsError
 from tasks.change_requests import KeptRequests

@@ -10,10 +10,10 @@ import pyotp
 import pytest
 from told_incident import INCIDENT, answered, told
 
-from incident.backlog import STORIES
-from incident.case_file import CaseFile
 from incident.ledger import ROSTER_CHAIN, Kind
-from incident.recommendations import recommendations
+from incident.reports.backlog import STORIES
+from incident.reports.case_file import CaseFile
+from incident.reports.recommendations import recommendations
 from tasks.hands import utc_now
 from tasks.ledger import Ledger
 from tasks.roster import STEP_SECONDS, Roster

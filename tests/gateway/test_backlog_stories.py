@@ -14,9 +14,9 @@ from drill.aws import Range, RangeConfig
 from drill.client import boto_client
 from gateway.cli import app
 from gateway.practice.configuration import granted_to, responder_credentials
-from incident.backlog import STORIES
 from incident.flow_log_format import FIELDS
 from incident.ledger import Kind
+from incident.reports.backlog import STORIES
 from tasks.config import Config, load_config
 from tasks.escalating import escalating
 from tasks.flow_logs.athena_stack import template

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import pytest
 
-from incident.finding import NOTE
+from incident.findings.finding import NOTE
+from incident.findings.named import delivered_finding
 from incident.ledger import INTAKE, Kind
-from incident.named import delivered_finding
 from tasks.hands import utc_now
 from tasks.ledger import Ledger
 

@@ -13,12 +13,12 @@ from receivers import Mailbox, MailServer, Receiver, certificate
 from drill.slack.server import FakeSlack
 from flows.escalate import escalate
 from gateway.escalator import Escalator
-from incident.escalation import EscalationPolicy
 from incident.ledger import ESCALATION_CHAIN, Kind
-from incident.messages import progress
-from incident.occasions import facts
+from incident.people.escalation import EscalationPolicy
+from incident.people.messages import progress
+from incident.people.occasions import facts
+from incident.people.rehearsal import begun, next_step, result
 from incident.policy import Policy
-from incident.rehearsal import begun, next_step, result
 from tasks.acknowledging import Acknowledging
 from tasks.config import Config
 from tasks.escalating import escalating

@@ -17,7 +17,7 @@ from gateway.cli import app
 from gateway.commands import inventory
 from gateway.commands.shell import UserError
 from gateway.practice.configuration import granted_to, responder_credentials
-from incident.inventory import KINDS
+from incident.exposures.inventory import KINDS
 from tasks.hands import hands
 
 ACCOUNT, REGION = "111122223333", "eu-central-1"

@@ -26,7 +26,7 @@ from gateway.practice.stack import free_port
 from gateway.prefect_password import USER, for_clients, for_server
 from gateway.processes import kill, prefect_of_its_own, server_command, started
 from gateway.runs import DEPLOYMENT, Runs
-from incident.finding import incident_id, parse_finding
+from incident.findings.finding import incident_id, parse_finding
 from incident.ledger import Kind
 from tasks.ledger import Ledger
 

@@ -9,7 +9,7 @@ from drill.aws.config import RangeConfig
 from drill.aws.range import Range
 from drill.client import boto_client
 from gateway.practice.configuration import granted_to
-from incident.arrivals import parse_arrival
+from incident.findings.arrivals import parse_arrival
 from tasks.aws import Aws
 from tasks.config import AwsConfig
 from tasks.read_back import Reader

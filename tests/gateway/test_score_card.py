@@ -14,7 +14,7 @@ from told_incident import told
 from drill.scenario import HARDEST, ScenarioError, library, load, loads
 from drill.verdict import Verdict
 from gateway.practice.card import ask_at, card_of, decisions_answered, quizzed
-from incident.report import report
+from incident.reports.report import report
 from incident.score_card import NETWORK, Answered, ScoreCard, Seconds, card_text, compared, score_of, time_points
 from tasks.drills import DrillRecords, last_drill
 

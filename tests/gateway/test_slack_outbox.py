@@ -11,7 +11,7 @@ import pytest
 from drill.slack.server import FakeSlack
 from gateway.slack_outbox import SlackOutbox
 from incident.ledger import INTAKE, Kind
-from incident.messages import progress
+from incident.people.messages import progress
 from incident.policy import Policy
 from tasks.config import Config
 from tasks.ledger import Turn

@@ -18,8 +18,8 @@ from gateway import sorter as sorter_module
 from gateway.sorter import ONLY_TOLD
 from incident.actor import Actor, Credential, Link
 from incident.change_requests import read_requests
-from incident.finding import NOTE, Named, incident_id, parse_finding
-from incident.joining import Outcome
+from incident.findings.finding import NOTE, Named, incident_id, parse_finding
+from incident.findings.joining import Outcome
 from incident.ledger import INTAKE, Kind
 from incident.policy import ApprovedChange, Policy, Responder
 from tasks.change_requests import KeptRequests

@@ -21,9 +21,9 @@ from sorting import KnowingAws
 from gateway.app import Settings, create_app
 from gateway.pace import Limits, Pace
 from gateway.sorter import ONLY_TOLD, Sorter
-from incident import messages
-from incident.finding import parse_finding
+from incident.findings.finding import parse_finding
 from incident.ledger import INTAKE, Kind
+from incident.people import messages
 from incident.policy import Policy
 from tasks.read_back import Reader
 

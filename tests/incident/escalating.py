@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from incident.escalation import EscalationPolicy
-from incident.ladder import Outlook, outlook
 from incident.ledger import GENESIS, Kind, Line, chained
-from incident.notices import Entry, rung_entries, stakeholder_entries
-from incident.occasions import facts
+from incident.people.escalation import EscalationPolicy
+from incident.people.ladder import Outlook, outlook
+from incident.people.notices import Entry, rung_entries, stakeholder_entries
+from incident.people.occasions import facts
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 INCIDENT = "inc-1"

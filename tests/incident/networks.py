@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 from typing import Any, NamedTuple
 
+from incident.exposures.visible import Visible
 from incident.families import FAMILIES
 from incident.family import Scope
 from incident.settings import SettingKey
-from incident.visible import Visible
 
 SCOPE = Scope("111122223333", "eu-central-1")
 EVERYTHING = frozenset(kind for family in FAMILIES for kind in family.kinds)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from incident.actor import Actor, Credential, Link, program
 from incident.attribution import Question, followed, questions, suspects
-from incident.finding import parse_finding
+from incident.findings.finding import parse_finding
 from incident.origin import identified, named_by, opened, origin, windowed
 from incident.record import Record
 from incident.services import caller_behind

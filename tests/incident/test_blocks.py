@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drill.slack.blocks import check_message
-from incident.blocks import LONGEST_TEXT, channel_name, cut, fitted
-from incident.messages import context, header, section, slack
+from incident.people.blocks import LONGEST_TEXT, channel_name, cut, fitted
+from incident.people.messages import context, header, section, slack
 
 _WORDS = st.text(max_size=60)
 _LONG = st.builds(lambda words, times: slack(words * times, 10_000), _WORDS, st.integers(1, 120))

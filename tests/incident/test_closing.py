@@ -6,9 +6,9 @@ import pytest
 from examples import NOON
 from told_incident import answered, told, with_more
 
-from incident.backlog import added, assigned
-from incident.closing import is_closed, reasons_against
 from incident.ledger import Kind
+from incident.reports.backlog import added, assigned
+from incident.reports.closing import is_closed, reasons_against
 
 ITEM = added("Log every VPC", "detective", "alice")
 

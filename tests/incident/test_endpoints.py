@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from incident.exposure import Exposure
-from incident.reachability import exposures
+from incident.exposures.exposure import Exposure
+from incident.exposures.reachability import exposures
 from tests.incident.networks import EVERYTHING, Settings, key, public_host, seen
 
 

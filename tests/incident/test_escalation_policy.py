@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from incident.escalation import Contact, QuietHours, faults
+from incident.people.escalation import Contact, QuietHours, faults
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

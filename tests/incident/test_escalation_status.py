@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from escalating import INCIDENT, NOON, Book, policy
 
+from incident.people.status import status
 from incident.policy import Policy
-from incident.status import status
 
 
 def test_the_next_deadline_is_shown_until_somebody_has_the_incident():

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from incident.actor import Actor, Credential, Link
-from incident.boxes import Boxes, minus, union
-from incident.exposed import SECTIONS, Stored, Times, folded, summary
-from incident.exposure import Exposure
-from incident.reachability import exposures
+from incident.exposures.boxes import Boxes, minus, union
+from incident.exposures.exposed import SECTIONS, Stored, Times, folded, summary
+from incident.exposures.exposure import Exposure
+from incident.exposures.reachability import exposures
 from incident.record import Record
 from incident.settings import PriorValue, Source
 from tests.incident.networks import EVERYTHING, public_host, seen

@@ -12,7 +12,7 @@ from findings import ACCOUNT, FINDING_ID, INSTANCE_TYPE, as_api, envelope, findi
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident.finding import AccessKey, Finding, FindingError, Instance, incident_id, parse_finding
+from incident.findings.finding import AccessKey, Finding, FindingError, Instance, incident_id, parse_finding
 
 FORMS = {
     "EventBridge": envelope,

@@ -10,10 +10,10 @@ from examples import ACCOUNT, NOON, REGION, plan, record, setting
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident.finding import Named, parse_finding
+from incident.findings.finding import Named, parse_finding
+from incident.findings.named import named_finding
 from incident.guards import refusals
 from incident.isolation import Suspect, isolation, still_connected, suspects
-from incident.named import named_finding
 from incident.network.rules import Rule
 from incident.plan import Step
 from incident.planner import Unread

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incident.approvals import Answer, Asked, Decision
-from incident.escalation import faults
-from incident.ladder import holds
 from incident.ledger import Kind
+from incident.people.escalation import faults
+from incident.people.ladder import holds
 
 NIGHT = NOON + timedelta(hours=12)
 

@@ -7,7 +7,7 @@ from examples import NOON, plan, record, setting, step
 from incident.approvals import Asked
 from incident.families import family_for_event
 from incident.made import made_by_actor, made_rows, summed_up
-from incident.messages import approval_form, question
+from incident.people.messages import approval_form, question
 from incident.plan import Made, MadeState, Phase, Plan
 from incident.planner import Unread
 from incident.record import Record

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from incident import messages
 from incident.approvals import Asked
+from incident.people import messages
 
 HOSTILE = "<!channel> *x* _y_ `z` [a](javascript:alert(1)) <img src=x onerror=alert(1)> {{7*7}} | \u202egpj.exe\n# h"
 ASKED = Asked(id="q", question="contain", digest="d", asked_at=NOON, expires_at=NOON, people=1)

@@ -12,9 +12,9 @@ from findings import as_api, envelope, finding, notification
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident.finding import MANUAL, FindingError, Named, incident_id, parse_finding
-from incident.named import delivered_finding, named_finding
-from incident.triage import RESPONSE_PHASES, triage
+from incident.findings.finding import MANUAL, FindingError, Named, incident_id, parse_finding
+from incident.findings.named import delivered_finding, named_finding
+from incident.findings.triage import RESPONSE_PHASES, triage
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 SINCE = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)

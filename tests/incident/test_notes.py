@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident import messages
-from incident.finding import NOTE, FindingError, incident_id, parse_finding
-from incident.joining import handles
-from incident.notes import LONGEST_NOTE, MOST_OFFERED, note_finding, offered
-from incident.triage import triage
+from incident.findings.finding import NOTE, FindingError, incident_id, parse_finding
+from incident.findings.joining import handles
+from incident.findings.notes import LONGEST_NOTE, MOST_OFFERED, note_finding, offered
+from incident.findings.triage import triage
+from incident.people import messages
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 OFFERED = {

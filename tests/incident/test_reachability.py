@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from incident.boxes import Boxes, minus
-from incident.exposure import Exposure, Verdict, newly_open
-from incident.reachability import exposures
+from incident.exposures.boxes import Boxes, minus
+from incident.exposures.exposure import Exposure, Verdict, newly_open
+from incident.exposures.reachability import exposures
 from tests.incident.networks import EVERYTHING, NUMBERS, Packet, Settings, arrives, entry, key, public_host, seen
 
 NETWORKS = ("0.0.0.0/0", "0.0.0.0/1", "52.0.0.0/8", "52.9.0.0/16", "203.0.113.0/24", "10.0.0.0/8", "10.0.0.0/16")

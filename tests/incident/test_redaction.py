@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from told_incident import ACTOR_IP, AGENT, INCIDENT, Names, answered, told, with_more
 
-from incident.backlog import added
-from incident.indicators import indicators, own_addresses
 from incident.ledger import Kind
-from incident.redaction import free_text, pseudonyms, redacted
-from incident.report import Report, report
-from incident.report_json import report_json
-from incident.report_table import report_csv
+from incident.reports.backlog import added
+from incident.reports.indicators import indicators, own_addresses
+from incident.reports.redaction import free_text, pseudonyms, redacted
+from incident.reports.report import Report, report
+from incident.reports.report_json import report_json
+from incident.reports.report_table import report_csv
 from tasks import render
 from tasks.stix import bundle
 

@@ -8,18 +8,18 @@ import pytest
 from examples import NOON
 from told_incident import ACTOR_IP, AGENT, INCIDENT, Names, told, with_more
 
-from incident.attack import OPERATIONS, TACTICS, techniques
-from incident.backlog import STORIES, added, assigned, finished, items
-from incident.before_after import After, before_after
-from incident.case_file import CaseFile
-from incident.indicators import actor_addresses
 from incident.ledger import Kind
-from incident.lifecycle import OUTCOMES, PHASES
-from incident.recommendations import Perspective, recommendations
-from incident.report import report
-from incident.sections import TITLES, remark_problem, sections
-from incident.story import Calls
-from incident.times import times
+from incident.reports.attack import OPERATIONS, TACTICS, techniques
+from incident.reports.backlog import STORIES, added, assigned, finished, items
+from incident.reports.before_after import After, before_after
+from incident.reports.case_file import CaseFile
+from incident.reports.indicators import actor_addresses
+from incident.reports.lifecycle import OUTCOMES, PHASES
+from incident.reports.recommendations import Perspective, recommendations
+from incident.reports.report import report
+from incident.reports.sections import TITLES, remark_problem, sections
+from incident.reports.story import Calls
+from incident.reports.times import times
 
 NAMES = Names()
 

@@ -9,9 +9,9 @@ from examples import NOON
 from told_incident import INCIDENT, Names, told, with_more
 
 from incident.ledger import Kind
+from incident.people.status import status
 from incident.policy import Policy, Responder
-from incident.run_page import MOST_ROWS, Places, run_page
-from incident.status import status
+from incident.reports.run_page import MOST_ROWS, Places, run_page
 
 PLACES = Places("http://prefect:4200", "https://door/", "T0TEAM", "C0CHANNEL")
 POLICY = Policy(responders=(Responder(name="alice"),))

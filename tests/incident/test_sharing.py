@@ -10,7 +10,7 @@ from examples import ACCOUNT, NOON, plan, record, setting
 from incident.actor import Actor, Credential, Link
 from incident.approvals import Asked
 from incident.containment import DENY_POLICY, containment
-from incident.messages import approval_form, question
+from incident.people.messages import approval_form, question
 from incident.record import Record
 from incident.settings import Observed
 from incident.sharing import RoleUse, cut_off

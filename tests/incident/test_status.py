@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from incident.approvals import Asked, Decision
 from incident.ledger import Kind, Line
+from incident.people.status import status
+from incident.people.status_message import status_message
 from incident.policy import Policy, Responder
-from incident.status import status
-from incident.status_message import status_message
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 INCIDENT = "inc-0123456789ab"

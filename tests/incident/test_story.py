@@ -16,7 +16,7 @@ from incident.attribution import followed
 from incident.ledger import GENESIS, Kind, Line, chained
 from incident.plan import Phase
 from incident.record import Record
-from incident.story import MOST_ROWS, Calls, Lane, actor_graph, brief_calls, calls_of, timeline
+from incident.reports.story import MOST_ROWS, Calls, Lane, actor_graph, brief_calls, calls_of, timeline
 
 STOLEN, MADE, SESSION = "AKIAMALLORYEXAMPLE", "AKIAMADE", "ASIASESSION"
 
@@ -73,7 +73,7 @@ def test_every_call_of_the_actor_is_counted_once_however_many_share_a_row(found,
     actor = seed(owner_addresses=frozenset({"10.0.0.1"}))
     theirs = [one for one in found if actor.did(one)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("incident.story.MOST_ROWS", most)
+        patch.setattr("incident.reports.story.MOST_ROWS", most)
         rows = [Calls.from_json(row) for row in brief_calls(found, actor)]
     counted = Counter[tuple[str, str, bool, bool]]()
     for row in rows:
@@ -111,7 +111,7 @@ def test_changes_keep_their_own_rows_while_reads_can_give_way():
 
 
 def test_a_call_that_hands_out_a_credential_always_has_its_own_row(monkeypatch):
-    monkeypatch.setattr("incident.story.MOST_ROWS", 1)
+    monkeypatch.setattr("incident.reports.story.MOST_ROWS", 1)
     found = [assumes(f"ASIA{n}", at=n) for n in range(20)]
     rows = brief_calls(found, followed(seed(), found))
     assert sorted(row["gave"] for row in rows) == sorted(f"ASIA{n}" for n in range(20))

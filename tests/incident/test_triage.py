@@ -11,9 +11,9 @@ from findings import ACCOUNT, INSTANCE_TYPE, KEY_RESOURCE, as_api, envelope, fin
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident.finding import parse_finding
-from incident.finding_types import ACTIVE, PLAYBOOK, RETIRED, ROOT, group_of, subject_of
-from incident.triage import NOTIFY_PHASES, RESPONSE_PHASES, RESPONSE_PLANS, Triage, triage
+from incident.findings.finding import parse_finding
+from incident.findings.finding_types import ACTIVE, PLAYBOOK, RETIRED, ROOT, group_of, subject_of
+from incident.findings.triage import NOTIFY_PHASES, RESPONSE_PHASES, RESPONSE_PLANS, Triage, triage
 
 _EVERY_TYPE = sorted({type_ for types in ACTIVE.values() for type_ in types} | PLAYBOOK | RETIRED)
 

@@ -11,10 +11,10 @@ from examples import ACCOUNT, NOON, record, setting, step
 from incident.actor import Actor, Credential, Link
 from incident.approvals import fingerprint
 from incident.ledger import GENESIS, Kind, Line, chained
-from incident.means import means
 from incident.plan import Phase, Plan, Unplanned
 from incident.record import Record
-from incident.story import brief_calls
+from incident.reports.means import means
+from incident.reports.story import brief_calls
 
 INCIDENT = "inc-0123456789"
 ACTOR_IP, OWNER_IP = "198.51.100.7", "203.0.113.20"
@@ -238,7 +238,7 @@ def with_more(lines: list[Line], *bodies: tuple[Kind, str, dict[str, Any]]) -> l
 
 def answered(lines: list[Line], *, person: str = "alice") -> list[Line]:
     """With a remark in every section, so that nothing is left to be determined."""
-    from incident.sections import TITLES
+    from incident.reports.sections import TITLES
 
     said = {"text": "asked, nothing found", "person": person, "method": "one-time-code", "surface": "command line"}
     bodies = [(Kind.REMARK, f"remark:{name}:1", {**said, "section": name, "at": NOON.isoformat()}) for name in TITLES]

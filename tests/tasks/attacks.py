@@ -10,7 +10,7 @@ from uuid import UUID
 from incident.actor import Actor, Credential, Link
 from incident.ledger import GENESIS, Kind, Line, chained
 from incident.record import Record
-from incident.story import brief_calls
+from incident.reports.story import brief_calls
 
 ACCOUNT = "111122223333"
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

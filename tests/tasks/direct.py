@@ -23,7 +23,7 @@ from incident.config_items import open_questions, told, unanswered
 from incident.containment import containment, settings_to_read
 from incident.families import family_for_kind
 from incident.family import Scope
-from incident.finding import Finding, parse_finding
+from incident.findings.finding import Finding, parse_finding
 from incident.investigation import Investigation, investigate
 from incident.isolation import isolation, suspects
 from incident.new_ids import reversal_with_new_ids

@@ -14,7 +14,7 @@ from drill.aws.config import RangeConfig
 from drill.aws.faults import Fault
 from drill.aws.range import Range
 from drill.client import boto_client
-from incident.notices import Notice
+from incident.people.notices import Notice
 from tasks.aws import Aws
 from tasks.channels import NotTaken, WillNotTake
 from tasks.channels.cases import SecurityIncidentCases, SupportCases

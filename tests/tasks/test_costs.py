@@ -14,7 +14,7 @@ from drill.client import boto_client
 from gateway.cli import app
 from gateway.practice.configuration import granted_to, responder_credentials
 from incident.ledger import Kind
-from incident.report import report
+from incident.reports.report import report
 from tasks import render
 from tasks.aws import Aws
 from tasks.config import AwsConfig

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from incident.escalation import EscalationPolicy
 from incident.ledger import GENESIS, Kind, Line, chained
-from incident.notices import Entry, Notice
-from incident.sending import FIRST_WAIT, GIVEN_UP_AFTER, LEASE, LONGEST_WAIT, Result, fates, outbox
+from incident.people.escalation import EscalationPolicy
+from incident.people.notices import Entry, Notice
+from incident.people.sending import FIRST_WAIT, GIVEN_UP_AFTER, LEASE, LONGEST_WAIT, Result, fates, outbox
 from tasks.channels import NotTaken, WillNotTake
 from tasks.escalating import Escalating
 from tasks.ledger import Ledger

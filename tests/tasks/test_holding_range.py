@@ -20,10 +20,10 @@ from flows.case import Case
 from flows.planning import CONTAIN
 from incident.actor import Actor, Link
 from incident.containment import DENY_POLICY
-from incident.finding import parse_finding
+from incident.findings.finding import parse_finding
 from incident.ledger import Kind
 from incident.record import Record
-from incident.report import report
+from incident.reports.report import report
 from tasks import work
 from tasks.approvals import Approvals
 from tasks.cloudtrail import EventHistory

@@ -15,7 +15,7 @@ from drill.client import boto_client
 from gateway.practice.configuration import granted_to, responder_credentials
 from incident.hub_findings import findings_of
 from incident.ledger import GENESIS, Kind, chained
-from incident.report import report
+from incident.reports.report import report
 from tasks.aws import Aws
 from tasks.config import AwsConfig
 from tasks.hub_findings import import_findings

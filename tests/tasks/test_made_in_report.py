@@ -16,7 +16,7 @@ from incident.ledger import Kind
 from incident.made import made_by_actor
 from incident.plan import Plan
 from incident.record import Record
-from incident.report import report
+from incident.reports.report import report
 from tasks import render
 from tasks.ledger import Ledger
 

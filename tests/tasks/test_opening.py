@@ -12,9 +12,9 @@ import pyotp
 import pytest
 
 from gateway.dispatcher import Dispatcher
-from incident.finding import MANUAL, Named, incident_id
+from incident.findings.finding import MANUAL, Named, incident_id
+from incident.findings.named import delivered_finding
 from incident.ledger import INTAKE, Kind
-from incident.named import delivered_finding
 from incident.policy import Policy, Responder
 from tasks.opening import NotOpened, Opening
 from tasks.roster import Roster

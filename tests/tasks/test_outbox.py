@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from drill.slack.server import FakeSlack
-from incident import messages
 from incident.ledger import Kind
-from incident.outbox import outbox, outstanding_since
+from incident.people import messages
+from incident.people.outbox import outbox, outstanding_since
 from incident.policy import Policy, Responder
 from tasks.config import Config
 from tasks.ledger import Ledger

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from incident.actor import Actor, Credential, Link
 from incident.attribution import followed
-from incident.report import report
-from incident.story import ActorGraph, Calls, Lane, Mark, Timeline, actor_graph, timeline
+from incident.reports.report import report
+from incident.reports.story import ActorGraph, Calls, Lane, Mark, Timeline, actor_graph, timeline
 from tasks import render
 from tasks.pictures.actor_graph import actor_graph_svg
 from tasks.pictures.axis import axis

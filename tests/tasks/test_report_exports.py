@@ -20,11 +20,11 @@ sys.path.append(str(Path(__file__).parents[1] / "incident"))
 from examples import NOON
 from told_incident import ACTOR_IP, AGENT, INCIDENT, Names, told, with_more
 
-from incident.indicators import Indicator, indicators, is_public
 from incident.ledger import Kind
-from incident.report import report
-from incident.report_json import SCHEMA, report_json, report_schema
-from incident.report_table import COLUMNS, report_csv
+from incident.reports.indicators import Indicator, indicators, is_public
+from incident.reports.report import report
+from incident.reports.report_json import SCHEMA, report_json, report_schema
+from incident.reports.report_table import COLUMNS, report_csv
 from tasks.report_files import write_pages
 from tasks.stix import bundle
 

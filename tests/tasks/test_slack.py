@@ -11,7 +11,7 @@ import pytest
 from slack_sdk import WebClient
 
 from drill.slack.server import FakeSlack
-from incident.messages import progress
+from incident.people.messages import progress
 from tasks.slack import SlackChannel, SlackUnavailable
 
 CHANNEL = "C0TEST"

@@ -1,0 +1,1 @@
+"""What the internet reaches, by which path, and what of it an incident opened."""
