@@ -87,6 +87,7 @@ class SettlingResponders(ScriptedResponders):
         return False
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_people_settle_what_the_plan_leaves_to_them(tmp_path):
     arguments: list[Any] = []

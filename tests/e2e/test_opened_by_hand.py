@@ -96,6 +96,7 @@ def until(holds: Callable[[], object]) -> bool:
     return False
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_named_group_leads_to_who_changed_it_and_people_rule_on_them(tmp_path):
     verdict, _ = played(SCENARIO, tmp_path, OpenedByHand, responders=RulingResponders)

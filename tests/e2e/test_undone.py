@@ -48,6 +48,7 @@ class Besieged(ScriptedResponders):
         return boto_client(str(self._hands.config.aws.endpoint_url), "iam", "us-east-1", keys)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_key_that_is_activated_again_is_deactivated_again_and_the_report_says_so(tmp_path):
     kept: list[Any] = []
