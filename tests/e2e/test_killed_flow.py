@@ -14,6 +14,7 @@ from gateway.practice.exercise import DEMO
 from gateway.practice.stack import Stack
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_killed_again_and_again_nothing_is_lost_or_done_twice(tmp_path):
