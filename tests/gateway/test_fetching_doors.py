@@ -26,6 +26,15 @@ from tasks.ledger import LedgerUnavailable
 ACCOUNT, MEMBER, REGION = "111122223333", "444455556666", "eu-west-1"
 
 
+def into(ledger):
+    """What takes a delivery as the gateway does."""
+
+    def take(raw, provenance):
+        return ingest(raw, provenance, ledger)
+
+    return take
+
+
 @pytest.fixture(scope="module")
 def running():
     with Range(RangeConfig(accounts=(ACCOUNT, MEMBER), regions=("us-east-1", REGION))) as aws:
@@ -62,10 +71,8 @@ def queue(aws, running, ledger):
         told = sqs.get_queue_attributes(QueueUrl=of, AttributeNames=names)["Attributes"]
         return sum(map(int, told.values()))
 
-    def take(raw, provenance):
-        return ingest(raw, provenance, ledger)
-
     counts = {"left": lambda: count(url), "dead": lambda: count(dead)}
+    take = into(ledger)
     return SimpleNamespace(door=Queue(place, aws, take), place=place, send=send, sqs=sqs, aws=aws, take=take, **counts)
 
 
@@ -166,7 +173,7 @@ def guardduty(running, aws, ledger):
         running.app.findings.add(as_api(finding(**more)))
 
     def reconciler() -> Reconciler:
-        return Reconciler(ledger, aws, lambda raw, provenance: ingest(raw, provenance, ledger), lambda: now)
+        return Reconciler(ledger, aws, into(ledger), lambda: now)
 
     return SimpleNamespace(add=add, reconciler=reconciler, aws=aws)
 
@@ -191,8 +198,8 @@ def test_the_responders_role_may_read_what_nobody_delivered(ledger, monkeypatch)
         for name, value in responder_credentials(aws).items():
             monkeypatch.setenv(name, value)
         own = Aws(AwsConfig(accounts=(ACCOUNT,), endpoint_url=aws.url))
-        take = lambda raw, provenance: ingest(raw, provenance, ledger)  # noqa: E731
-        assert Reconciler(ledger, own, take, lambda: datetime(2026, 3, 1, 13, tzinfo=UTC)).look() == 1
+        reconciler = Reconciler(ledger, own, into(ledger), lambda: datetime(2026, 3, 1, 13, tzinfo=UTC))
+        assert reconciler.look() == 1
 
 
 def test_it_is_the_same_delivery_as_the_webhooks(guardduty, ledger):
@@ -225,7 +232,7 @@ def test_a_region_that_cannot_be_read_is_said_once_and_keeps_its_watermark(guard
     guardduty.add()
     refusing = RefusingAws(guardduty.aws, "ListFindings", REGION)
     clock = lambda: datetime(2026, 3, 1, 13, tzinfo=UTC)  # noqa: E731
-    reconciler = Reconciler(ledger, refusing, lambda raw, provenance: ingest(raw, provenance, ledger), clock)
+    reconciler = Reconciler(ledger, refusing, into(ledger), clock)
     assert [reconciler.look(), reconciler.look()] == [0, 0]
     unread = [(line.body["account"], line.body["region"]) for line in ledger.lines(DOORS_CHAIN, Kind.COVERAGE)]
     assert sorted(unread) == [(ACCOUNT, REGION), (MEMBER, REGION)]
