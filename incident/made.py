@@ -68,7 +68,11 @@ def _who_relies(one: Reversal) -> Iterator[str]:
 def summed_up(made: Iterable[Made]) -> str:
     """How many are in which state, in words; empty for none."""
     counts = Counter(one.state for one in made)
-    return ", ".join(f"{counts[state]} {state}" for state in MadeState if counts[state])
+    return ", ".join(_counted(counts[state], state) for state in MadeState if counts[state])
+
+
+def _counted(number: int, state: MadeState) -> str:
+    return f"{number} exist" if state is MadeState.EXISTS and number > 1 else f"{number} {state}"
 
 
 def made_rows(plans: Sequence[Plan], ended: Mapping[tuple[str, str], str]) -> tuple[dict[str, Any], ...]:

@@ -109,6 +109,7 @@ def test_whoever_decides_sees_what_is_gone_already():
     asked = Asked(id="q", question="restore", digest="d", asked_at=NOON, expires_at=NOON, people=1)
     shown = first_look()
     assert summed_up(shown.made) == "1 exists, 1 already gone"
+    assert summed_up([*shown.made, *shown.made]) == "2 exist, 2 already gone"
     form = approval_form(shown, asked)
     assert "1 exists, 1 already gone" in form
     assert "volume vol-b" in form
