@@ -153,13 +153,18 @@ def _change_rule(key: SettingKey, live: Observed | None, wanted: Value) -> Chang
         rule = Rule.named(key.name)
     except ValueError as reason:
         return Unrestorable(str(reason), f"Look at the rules of {key.resource} and decide by hand.")
+    rule_id = live.handles.get("SecurityGroupRuleId") if live else None
     if wanted is None:
-        rule_id = live.handles.get("SecurityGroupRuleId") if live else None
         chosen: dict[str, Any] = {"SecurityGroupRuleIds": [rule_id]} if rule_id else {"IpPermissions": [rule.permission()]}
         return call(f"RevokeSecurityGroup{rule.side}", {"GroupId": key.resource, **chosen}, loses=_RULE_LOSES)
+    description = text(wanted.get("description"))
+    if rule_id:
+        # By its id: a rule of a protocol without ports may hold some that its name leaves out, for AWS heeds none there.
+        described_rule = {"SecurityGroupRuleId": rule_id, "Description": description}
+        asked = {"GroupId": key.resource, "SecurityGroupRuleDescriptions": [described_rule]}
+        return call(f"UpdateSecurityGroupRuleDescriptions{rule.side}", asked)
     verb = "AuthorizeSecurityGroup" if live is None else "UpdateSecurityGroupRuleDescriptions"
-    permission = rule.permission(text(wanted.get("description")))
-    asked = {"GroupId": key.resource, "IpPermissions": [permission]}
+    asked = {"GroupId": key.resource, "IpPermissions": [rule.permission(description)]}
     return call(f"{verb}{rule.side}", asked, loses=_RULE_LOSES if live is None else "")
 
 

@@ -116,6 +116,10 @@ def test_after_the_revert_everything_is_as_before_with_the_colleagues_work_on_it
     @example([(make, "nat", 1)], [(ATTACKER, (make, "nat", 1))])
     @example([], [(ATTACKER, (make, "dhcp", 0)), (COLLEAGUE, (make, "dhcp", 0))])
     @example([], [(COLLEAGUE, (make, "peering", 1)), (ATTACKER, (vpc_attribute, "EnableDnsHostnames", True))])
+    @example(
+        [],
+        [(COLLEAGUE, (authorize, "ingress", 1, "50", (22, 22), WORLD, "a rule")), (ATTACKER, (describe_rule, "ingress", 1, 0, ""))],
+    )
     @seed(part)
     @given(ESTATES, INCIDENTS)
     def incident(estate: list[Change], steps: list[tuple[str, Change]]) -> None:
