@@ -11,7 +11,7 @@ from typing import Literal
 
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from incident.amendments import FORMS
 from incident.approvals import Answer, Asked, Standing
@@ -23,6 +23,7 @@ from tasks.hands import Hands
 
 LOOK_AGAIN = "look again"
 AMEND = "amend"
+NOT_FILLED_IN = "the run was started again before anybody answered"
 _GRACE_SECONDS = 24 * 3600
 
 
@@ -52,29 +53,33 @@ async def answered(hands: Hands, plan: Plan, asked: Asked, whole_plan: str = "")
         if standing is not Standing.WAITING:
             return standing
         hands.working.check(plan.incident)
-        form = await suspend_flow_run(
-            wait_for_input=PlanDecision.with_initial_data(
-                description=approval_form(plan, asked, problem, whole_plan), plan_digest=plan.digest
-            ),
-            key=f"{asked.id}-{number}",
-            timeout=_seconds_left(hands.clock(), asked) + _GRACE_SECONDS,
-        )
+        shown = PlanDecision.with_initial_data(description=approval_form(plan, asked, problem, whole_plan), plan_digest=plan.digest)
+        form = await _form(shown, f"{asked.id}-{number}", _seconds_left(hands.clock(), asked) + _GRACE_SECONDS)
         problem = _handled(hands, plan, asked, number, form)
     return Standing.EXPIRED
+
+
+async def _form(shown: type[PlanDecision], key: str, seconds: int) -> PlanDecision | None:
+    """What was filled in; None where the run was started again without that, which Prefect would let fail for ever."""
+    try:
+        return await suspend_flow_run(wait_for_input=shown, key=key, timeout=seconds)
+    except ValidationError:
+        return None
 
 
 def _seconds_left(now: datetime, asked: Asked) -> int:
     return max(1, int((asked.expires_at - now).total_seconds()))
 
 
-def _handled(hands: Hands, plan: Plan, asked: Asked, number: int, form: PlanDecision) -> str:
+def _handled(hands: Hands, plan: Plan, asked: Asked, number: int, form: PlanDecision | None) -> str:
     """Take one filled-in form once; what was wrong with it, in one sentence."""
     key = f"form:{asked.id}:{number}"
     seen = hands.ledger.find(plan.incident, key)
     if seen is not None:
         return str(seen.body["problem"])
-    problem = _taken(hands, plan, asked, form)
-    hands.ledger.append(plan.incident, Kind.NOTE, key, {"responder": form.responder, "decision": form.decision, "problem": problem})
+    problem = _taken(hands, plan, asked, form) if form is not None else NOT_FILLED_IN
+    said = {"responder": form.responder, "decision": form.decision} if form is not None else {}
+    hands.ledger.append(plan.incident, Kind.NOTE, key, {**said, "problem": problem})
     return problem
 
 

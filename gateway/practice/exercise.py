@@ -37,8 +37,9 @@ from gateway.practice.configuration import (
     use_responder_credentials,
 )
 from gateway.practice.people import Person, ScriptedResponders
+from gateway.practice.prefect_database import one_connection
 from gateway.practice.scoring import Times, show, verdict_of
-from gateway.practice.stack import IN_MEMORY, Stack, StackFailed
+from gateway.practice.stack import Stack, StackFailed
 from incident.family import Scope
 from incident.findings.finding import incident_id, parse_finding
 from incident.ledger import Kind, Line
@@ -124,7 +125,7 @@ class Exercise:
         with ExitStack() as ending:
             granted = granted_to(self.scenario.account_ids, FlowLogBucket=FLOW_LOG_BUCKET)
             aws = ending.enter_context(Range(range_config(self.scenario, granted=granted)))
-            stack = ending.enter_context(Stack(folder, IN_MEMORY))
+            stack = ending.enter_context(Stack(folder, one_connection(folder)))
             slack = ending.enter_context(practice_slack(stack))
             config = practice_config(self.scenario, folder, aws, slack, stack)
             stack.add_environment(practice_environment(config, aws))

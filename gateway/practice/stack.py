@@ -12,6 +12,7 @@ from types import TracebackType
 
 import httpx
 
+from gateway.practice.prefect_database import give_tables
 from gateway.prefect_password import USER, for_clients, for_server, kept_password
 from gateway.processes import (
     POOL,
@@ -24,13 +25,6 @@ from gateway.processes import (
     server_command,
     started,
 )
-
-IN_MEMORY = {
-    "PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:///file::memory:?cache=shared&uri=true&check_same_thread=false"
-}
-"""A Prefect whose database ends with its server. It has one connection, where a file is locked under those who write side by side:
-the server then answers 503, and each of its clients rests two seconds before it asks again.
-"""
 
 _START_DEADLINE = 90.0
 _END_SECONDS = 5.0
@@ -91,6 +85,7 @@ class Stack:
 
     def start_prefect(self) -> None:
         """Start the server and wait until it answers."""
+        give_tables(self._environment)
         self.start("prefect-server", server_command("127.0.0.1", self.prefect_port), for_server(self._environment))
         self.wait_for("prefect-server", f"{self.prefect_url}/api/health")
 

@@ -232,6 +232,7 @@ def test_evidence_is_kept_in_its_bucket_under_its_key_and_nobody_deletes_it(make
     keys = aws.bootstrap(ACCOUNT)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret)
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
     settings = EvidenceStoreConfig(kind="s3", bucket=named["Bucket"], key=stack.outputs["KeyArn"], account=ACCOUNT, region=REGION)
     reached = Aws(AwsConfig(accounts=(ACCOUNT,), endpoint_url=aws.url))
     store = EvidenceStore(Bucket(reached, settings, partial(datetime.now, UTC)), ledger)

@@ -251,15 +251,13 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         browser.close()
 
 
-def test_wrong_answers_ask_again_and_say_why_and_a_right_one_counts(desk: Desk) -> None:
+def test_a_wrong_answer_asks_again_and_says_why_and_a_right_one_counts(desk: Desk) -> None:
     one = desk.ask("inc-wrong-then-right")
     shown = desk.fill_in(one, "alice", "000000")
     assert "what its memory holds is gone" in shown
     assert "<img src=x onerror=alert(1)>" in shown, "markup in a name is shown as text"
     assert one.plan.short_digest in shown
-    assert "wrong" in desk.fill_in(one, "eve", "123456")
-    assert "not among the responders" in desk.fill_in(one, "alice", desk.fresh_code("alice"), digest="0" * 64)
-    assert "plan has changed" in desk.fill_in(one, "alice", desk.fresh_code("alice"), strike="eradicate-1")
+    assert "wrong" in desk.fill_in(one, "alice", desk.fresh_code("alice"), strike="eradicate-1")
     desk.until_it_ends(one)
     assert desk.ended(one.incident) == Standing.APPROVED
     assert desk.approvals.permits(one.plan, "eradicate-1") == "an approver struck this step"

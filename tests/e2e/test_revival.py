@@ -65,18 +65,23 @@ class KillingResponders(ScriptedResponders):
         return len(self._ledger.lines(self._incident, Kind.PROCESS))
 
     def _claim_and_revive(self) -> None:
-        run, before = self._ledger.lines(self._incident, Kind.RUN)[-1].body["flow_run"], self._begun()
+        # Until the process that was begun late has ended, it may take the run that is to stand as claimed.
+        while self.late[0].poll() is None and not self._done.wait(0.1):
+            continue
+        run = self._ledger.lines(self._incident, Kind.RUN)[-1].body["flow_run"]
         door = f"{self._prefect_api}/flow_runs/{run}"
         claimed = {"state": {"type": "PENDING", "name": "Submitting"}, "force": True}
         httpx.post(f"{door}/set_state", json=claimed, auth=self._prefect_auth, timeout=30).raise_for_status()
         entered = {PREFECT_API_URL: self._prefect_api, PREFECT_API_AUTH_STRING: ":".join(self._prefect_auth)}
         with temporary_settings(entered):
             reviver = Reviver(self._ledger, Runs(self._ledger), lambda: datetime.now(UTC), claimed=timedelta(seconds=1))
-            while self._begun() <= before and not self._done.wait(0.3):
+            while Stand.CLAIMED not in self._stood_as() and not self._done.wait(0.3):
                 asyncio.run(reviver.look())
-        self.stood.extend(
-            str(line.body["stood_as"]) for line in self._ledger.lines(self._incident, Kind.NOTE) if line.key.startswith("revived:")
-        )
+        self.stood.extend(self._stood_as())
+
+    def _stood_as(self) -> list[str]:
+        notes = self._ledger.lines(self._incident, Kind.NOTE)
+        return [str(line.body["stood_as"]) for line in notes if line.key.startswith("revived:")]
 
 
 def environment_of(process: int) -> dict[str, str]:

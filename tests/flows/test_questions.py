@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import pytest
 
-from flows.questions import LOOK_AGAIN, PlanDecision, _handled
+from flows.questions import LOOK_AGAIN, NOT_FILLED_IN, PlanDecision, _handled
 from incident.approvals import Standing
 from incident.ledger import Kind
 from incident.plan import Phase, Plan, PlannedCall, Step
@@ -44,8 +44,11 @@ def desk(ledger, tmp_path):
         }
         return _handled(hands, PLAN, asked, number, PlanDecision(**(usual | given)))
 
+    def begin_again() -> str:
+        return _handled(hands, PLAN, asked, 0, None)
+
     return SimpleNamespace(
-        fill_in=fill_in, standing=lambda: approvals.standing("inc-1", asked.id), approvals=approvals, asked=asked
+        fill_in=fill_in, begin_again=begin_again, standing=lambda: approvals.standing("inc-1", asked.id), approvals=approvals, asked=asked
     )
 
 
@@ -75,6 +78,14 @@ def test_a_form_that_does_not_count_says_why_and_decides_nothing(desk, given, wo
 def test_looking_again_decides_nothing(desk):
     assert desk.fill_in(decision=LOOK_AGAIN, one_time_code="", responder="") == ""
     assert desk.standing() is Standing.WAITING
+
+
+def test_a_run_begun_again_before_an_answer_asks_once_more_and_says_why(desk):
+    assert desk.begin_again() == NOT_FILLED_IN
+    assert desk.begin_again() == NOT_FILLED_IN
+    assert desk.standing() is Standing.WAITING
+    assert desk.fill_in(number=1) == ""
+    assert desk.standing() is Standing.APPROVED
 
 
 def test_a_rejection_with_a_reason_stops_the_plan(desk):

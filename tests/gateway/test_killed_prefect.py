@@ -22,6 +22,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from gateway.app import Settings, create_app
+from gateway.practice.prefect_database import give_tables
 from gateway.practice.stack import free_port
 from gateway.prefect_password import USER, for_clients, for_server
 from gateway.processes import kill, prefect_of_its_own, server_command, started
@@ -44,6 +45,7 @@ class PrefectServer:
         others = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         self._seen = {**others, **prefect_of_its_own(folder, self._port), **seen, **for_server(seen)}
         self._process: Popen[bytes] | None = None
+        give_tables(self._seen)
 
     @property
     def api(self) -> str:
