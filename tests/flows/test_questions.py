@@ -48,7 +48,11 @@ def desk(ledger, tmp_path):
         return _handled(hands, PLAN, asked, 0, None)
 
     return SimpleNamespace(
-        fill_in=fill_in, begin_again=begin_again, standing=lambda: approvals.standing("inc-1", asked.id), approvals=approvals, asked=asked
+        fill_in=fill_in,
+        begin_again=begin_again,
+        standing=lambda: approvals.standing("inc-1", asked.id),
+        approvals=approvals,
+        asked=asked,
     )
 
 
