@@ -207,17 +207,16 @@ def parse_finding(raw: object, *, by_hand: bool = False) -> Finding:
 
 def _unwrapped(raw: object) -> Mapping[str, Any]:
     """The finding itself with lowerCamel keys, whatever it was wrapped in."""
-    value, outer = raw, dict[str, Any]()
+    body, outer = lowered(raw), dict[str, Any]()
     for _ in range(_MOST_ENVELOPES):
-        body = lowered(value)
         if body.get("type") == "Notification" and isinstance(body.get("message"), str):
-            value = from_json(cast(str, body["message"]))
+            body = lowered(from_json(cast(str, body["message"])))
         elif isinstance(body.get("detail"), Mapping) and "detail-type" in body:
             if body["detail-type"] != "GuardDuty Finding":
                 raise FindingError(f"an EventBridge event of type {text(body['detail-type'])[:60]!r} carries no GuardDuty finding")
-            value, outer = body["detail"], {"accountId": body.get("account"), "region": body.get("region")}
+            body, outer = mapping(body["detail"]), {"accountId": body.get("account"), "region": body.get("region")}
         elif isinstance(body.get("findings"), list):
-            value = _only(cast(list[object], body["findings"]))
+            body = lowered(_only(cast(list[object], body["findings"])))
         else:
             return outer | {name: item for name, item in body.items() if item is not None}
     raise FindingError("the finding is wrapped too often; give it as GuardDuty or EventBridge writes it")
