@@ -145,7 +145,7 @@ def _untold_instances(place: Scope, fold: Fold, seen: Visible) -> list[str]:
     attached = {mapping(values.get("")).get("InstanceId") for values in seen.resources("network-interface-attachment").values()}
     made = [key.resource for key, one in fold.histories.items() if key.kind == "instance" and one.entries and one.entries[-1].after]
     return [
-        f"{_words(place)}: whether the internet reached {name}: no record tells its addresses"
+        f"not known for {name} in {_words(place)}, which was started meanwhile: no record tells its addresses"
         for name in made
         if name not in attached
     ]

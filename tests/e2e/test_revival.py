@@ -1,12 +1,17 @@
-"""A flow's process that dies, a worker that dies before it begins a run, and one that begins it late: nobody has to notice."""
+"""A flow's process that dies, a worker that dies before it begins a run, and one that begins it late: nobody has to notice.
+
+The same incident tells what a run shows on Prefect's pages, and whether its redacted report hides its estate.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +20,7 @@ import httpx
 import pytest
 from playing import played
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from watching import PARTS, Watched
 
 from drill import scenario as scenarios
 from gateway.practice.people import ScriptedResponders
@@ -23,9 +29,15 @@ from gateway.reviver import Reviver
 from gateway.runs import Runs, Stand
 from incident.approvals import Asked
 from incident.ledger import Kind
+from incident.reports.redaction import redacted
+from incident.reports.report import report
+from incident.reports.report_json import report_json
+from tasks import render
 from tasks.hands import Hands
 
 SCENARIO = Path(scenarios.__file__).parent / "scenarios" / "open-ssh-to-world.yaml"
+_ID = re.compile(r"(?:vpc|subnet|sg|sgr|igw|rtb|acl|eni|dopt|aclassoc|rtbassoc)-[0-9a-f]{8,17}|arn:aws\S+|A[KS]IA[A-Z0-9]{12,}")
+_NAMES = {"UserName", "RoleName", "GroupName", "Description"}
 
 
 class KillingResponders(ScriptedResponders):
@@ -106,10 +118,11 @@ def flow_processes(prefect_api: str) -> list[int]:
     return found
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finding the flow's process needs /proc")
-@pytest.mark.timeout(600)
-def test_a_killed_flow_is_started_again_and_the_incident_ends_well(tmp_path):
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """The incident of a killed flow: its verdict, the runs that were scheduled beside it, and what was seen of it."""
+    if not Path("/proc").is_dir():
+        pytest.skip("finding the flow's process needs /proc")
     scheduled: list[dict[str, Any]] = []
     entered: list[tuple[str, str]] = []
 
@@ -124,7 +137,14 @@ def test_a_killed_flow_is_started_again_and_the_incident_ends_well(tmp_path):
         assert httpx.post(door, json=asked, timeout=30).status_code == 401, "whoever has no password sees no run"
         scheduled.extend(httpx.post(door, json=asked, auth=entered[0], timeout=30).raise_for_status().json())
 
-    verdict, _ = played(SCENARIO, tmp_path, responders=responders, visit=look)
+    verdict, _ = played(SCENARIO, tmp_path_factory.mktemp("killed"), Watched, responders=responders, visit=look)
+    return verdict, scheduled, Watched.seen
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_killed_flow_is_started_again_and_the_incident_ends_well(killed):
+    verdict, scheduled, _ = killed
     assert len({run["deployment_id"] for run in scheduled if run["auto_scheduled"]}) == 2, (
         "the sweep and the escalation come by themselves"
     )
@@ -135,3 +155,57 @@ def test_a_killed_flow_is_started_again_and_the_incident_ends_well(tmp_path):
     assert verdict["restored"]
     assert verdict["claimed"]["complete"]
     assert len(verdict["calls"]) == len(verdict["steps"])
+
+
+@pytest.mark.slow
+def test_the_run_showed_each_part_as_it_went_under_keys_that_stay(killed):
+    _, _, seen = killed
+    assert {one["flow_run_id"] for one in seen.made} == {seen.run}
+    versions = Counter(one["key"].removeprefix(f"{seen.incident}-") for one in seen.made)
+    assert set(versions) == set(PARTS)
+    assert versions["summary"] > 5, "made anew as the response went"
+    assert f"/incidents/{seen.incident}/report" in seen.latest["links"]
+    assert seen.latest["regions-read"] == 100
+
+
+@pytest.mark.slow
+def test_nothing_of_the_estate_is_left_in_the_redacted_report(killed):
+    _, _, seen = killed
+    written = report(redacted(seen.lines))
+    left = render.html(written) + render.text(written) + report_json(written)
+    known = set(_strings(seen.estate))
+    ids = {hit for text in known for hit in _ID.findall(text)} | set(seen.keys) | set(seen.estate)
+    assert len(ids) > 20, "the estate has something to be hidden"
+    assert sorted(one for one in ids if one in left) == []
+    names = {value for name, value in _named(seen.estate) if name in _NAMES and len(value) > 2 and value != "default"}
+    assert {"mallory", "owner", "web"} <= names
+    words = [one for one in names if re.search(rf"(?<![\w-]){re.escape(one)}(?![\w-])", _without_our_words(left))]
+    assert sorted(words) == []
+
+
+def _without_our_words(text: str) -> str:
+    """The report's own words hold “owner” in a heading and in what it asks."""
+    return re.sub(r"<th>owner</th>|the owner of|owner: nobody|[Oo]wner's|\"owner\":|owner_addresses|team's owner", "", text)
+
+
+def _strings(value: Any):
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield str(key)
+            yield from _strings(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _strings(one)
+    else:
+        yield str(value)
+
+
+def _named(value: Any):
+    if isinstance(value, dict):
+        for key, one in value.items():
+            if isinstance(one, str):
+                yield key, one
+            yield from _named(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _named(one)

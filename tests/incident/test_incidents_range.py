@@ -35,7 +35,7 @@ from range_incidents import ATTACKER, COLLEAGUE, ESTATES, INCIDENTS, Change, Inc
 
 from drill.aws import Range, RangeConfig
 
-EXAMPLES = int(os.environ.get("COUNTERMAND_INCIDENTS", "80"))
+EXAMPLES = int(os.environ.get("COUNTERMAND_INCIDENTS", "60"))
 PARTS = 4
 LEAST_OPERATIONS = 25
 

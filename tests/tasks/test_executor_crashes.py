@@ -23,8 +23,8 @@ from drill.stage import range_config
 from tasks.executor import GOOD
 from tasks.ledger import Ledger
 
-# A step has five boundaries, so that every twenty-first one meets each of them in turn. `make nightly` takes every one.
-STRIDE = int(os.environ.get("COUNTERMAND_BOUNDARY_STRIDE", "21"))
+# A step has five boundaries, so that every thirty-first one meets each of them in turn. `make nightly` takes every one.
+STRIDE = int(os.environ.get("COUNTERMAND_BOUNDARY_STRIDE", "31"))
 
 # The estate is made and attacked once, and each world is a fork of that process. Who is to be killed is forked before it listens.
 FORK = multiprocessing.get_context("fork")
@@ -96,7 +96,9 @@ def _answer(pipe: Connection, work: Callable[..., Any], *arguments: Any) -> None
         pytest.param("open-ssh-to-world", "", 1, id="a small incident, everywhere"),
         pytest.param("network-takeover", "", STRIDE, id="the demo"),
         pytest.param("mining-instance", "evidence-", 1, id="while evidence is taken, on which deletions rest"),
-        pytest.param("torn-down", "after call", 1, id="where a resource was made and the journal does not know it yet"),
+        pytest.param(
+            "torn-down", "after call", min(2, STRIDE), id="where a resource was made that the journal does not know yet"
+        ),
     ],
 )
 def test_killed_at_a_boundary_the_end_and_the_calls_are_the_same(name, where, stride, tmp_path, free_port):
