@@ -96,9 +96,7 @@ def _answer(pipe: Connection, work: Callable[..., Any], *arguments: Any) -> None
         pytest.param("open-ssh-to-world", "", 1, id="a small incident, everywhere"),
         pytest.param("network-takeover", "", STRIDE, id="the demo"),
         pytest.param("mining-instance", "evidence-", 1, id="while evidence is taken, on which deletions rest"),
-        pytest.param(
-            "torn-down", "after call", min(2, STRIDE), id="where a resource was made that the journal does not know yet"
-        ),
+        pytest.param("torn-down", "after call", min(2, STRIDE), id="where a resource was made that the journal does not know yet"),
     ],
 )
 def test_killed_at_a_boundary_the_end_and_the_calls_are_the_same(name, where, stride, tmp_path, free_port):
