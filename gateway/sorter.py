@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -35,6 +36,10 @@ STAYS_OPEN = timedelta(hours=24)
 
 ONLY_TOLD = 5
 """How many findings on which nothing may be done get an incident of their own in an hour and account; others join the last one."""
+
+_WRITTEN_AT_ONCE = 20
+_BREATH_SECONDS = 0.01
+"""While verdicts are written, no delivery can be: its sender waits. So they are written a few at a time, with time between."""
 
 _NOTES = "notes"
 MOST_RECORDS = 2000
@@ -139,14 +144,16 @@ class Sorter:
         return decided
 
     def _written(self, decided: list[tuple[Sorted, list[Entry]]]) -> list[Sorted]:
-        """All in one transaction: a verdict and the incident's own line of it are there together or not at all."""
-        if not decided:
-            return []
-        written = self._ledger.append_all([entry for _, entries in decided for entry in entries], all_new=[Kind.SORTED])
-        for line, _ in written:
-            incident = str(line.body["incident"])
-            if line.kind == Kind.SORTED and line.body["outcome"] == Outcome.OPENS:
-                self._opened[incident] = (self._opened[incident][0], line.at)
+        """A verdict and the incident's own line of it are there together or not at all."""
+        for start in range(0, len(decided), _WRITTEN_AT_ONCE):
+            if start:
+                time.sleep(_BREATH_SECONDS)
+            some = decided[start : start + _WRITTEN_AT_ONCE]
+            written = self._ledger.append_all([entry for _, entries in some for entry in entries], all_new=[Kind.SORTED])
+            for line, _ in written:
+                incident = str(line.body["incident"])
+                if line.kind == Kind.SORTED and line.body["outcome"] == Outcome.OPENS:
+                    self._opened[incident] = (self._opened[incident][0], line.at)
         return [verdict for verdict, _ in decided]
 
     def _catch_up(self) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import typer
 
 from gateway.commands.shell import UserError, read_config
+
+_SWITCH_SECONDS = 0.001
 
 app = typer.Typer()
 
@@ -25,6 +28,8 @@ def gateway() -> None:
             "the gateway has no webhook key; set COUNTERMAND_GATEWAY__WEBHOOK_KEYS to a JSON list with one long random key"
         )
     use_logs(config)
+    # So long the loop that answers waits each time another thread is at work: Python's own 5 ms add up to a tenth of a second.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     # Without a configuration of its own, what uvicorn logs comes out as everything else does.
     uvicorn.run(build_app(config), host=config.gateway.host, port=config.gateway.port, log_config=None, server_header=False)
 
