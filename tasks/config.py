@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from incident.policy import Policy
 from incident.posture.preparation import Preparation
-from tasks.running_config import LogConfig, ServeConfig, TracesConfig
+from tasks.running_config import LogConfig, ServeConfig, SweepConfig, TracesConfig
 
 
 class ConfigError(Exception):
@@ -375,6 +375,7 @@ class Config(BaseSettings):
     flow_logs: FlowLogsConfig = FlowLogsConfig()
     prepare: Preparation = Preparation()
     serve: ServeConfig = ServeConfig()
+    sweep: SweepConfig = SweepConfig()
     log: LogConfig = LogConfig()
     traces: TracesConfig = TracesConfig()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 
 class ServeConfig(BaseModel):
@@ -60,3 +60,27 @@ class TracesConfig(BaseModel):
     url: str = Field(default="", pattern=r"^(https?://\S+)?$")
     headers: dict[str, SecretStr] = Field(default_factory=dict[str, SecretStr])
     timeout_seconds: float = Field(default=5, gt=0, le=60)
+
+
+class SweepConfig(BaseModel):
+    """Where a sweep reads.
+
+    Attributes:
+        runner: `threads` of the worker's own process, or the nodes of a `dask` or a `ray` cluster.
+        address: the cluster's, as `tls://scheduler:8786` or `ray://head:10001`.
+        deadline_seconds: how long a cluster may take for one sweep; what has not come by then is named as not read.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    runner: Literal["threads", "dask", "ray"] = "threads"
+    address: str = Field(default="", max_length=500)
+    deadline_seconds: int = Field(default=3600, ge=1, le=86400)
+
+    @model_validator(mode="after")
+    def _knows_its_cluster(self) -> SweepConfig:
+        if self.runner != "threads" and not self.address:
+            raise ValueError(f"runner {self.runner} needs the cluster's address; add it, or set runner to threads")
+        if self.runner == "threads" and self.address:
+            raise ValueError("address goes with runner dask or ray; set runner, or remove it")
+        return self

@@ -12,6 +12,7 @@ import pytest
 
 from incident.family import Scope
 from tasks.baseline import Swept
+from tasks.running_config import SweepConfig
 
 ENABLED = {"111122223333": ("eu-central-1", "us-east-1"), "444455556666": ("us-east-1",)}
 sweeping = importlib.import_module("flows.sweep")
@@ -27,7 +28,7 @@ def swept(monkeypatch) -> list[Scope]:
         return Swept(scope, at, (), {})
 
     hands = SimpleNamespace(
-        config=SimpleNamespace(aws=SimpleNamespace(accounts=tuple(ENABLED))),
+        config=SimpleNamespace(aws=SimpleNamespace(accounts=tuple(ENABLED)), sweep=SweepConfig()),
         aws=SimpleNamespace(regions=lambda account: SimpleNamespace(enabled=ENABLED[account])),
         clock=lambda: datetime(2026, 11, 30, tzinfo=UTC),
     )

@@ -1,0 +1,118 @@
+"""A sweep over the nodes of a real Dask cluster: processes that read, one of which dies meanwhile."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import Client
+from pydantic import ValidationError
+
+from drill.aws import Range, RangeConfig
+from flows.spreading import runner_of
+from gateway.practice.prefect_database import one_connection
+from gateway.practice.stack import Stack, free_port
+from gateway.processes import ROOT
+from tasks.config import ConfigError
+from tasks.running_config import SweepConfig
+
+REGIONS = ("ap-south-1", "eu-central-1", "us-east-1")
+NODES = ("one", "two")
+REFUSED = [({"runner": "dask"}, "needs the cluster's address"), ({"address": "tcp://a:1"}, "set runner")]
+_DEADLINE = 60.0
+
+
+class Cluster:
+    """A Prefect server, a range, a Dask scheduler and two of its workers, which know nothing but AWS."""
+
+    def __init__(self, folder: Path, up: ExitStack) -> None:
+        aws = up.enter_context(Range(RangeConfig(regions=REGIONS)))
+        keys = aws.responder()
+        seen = {
+            "AWS_ACCESS_KEY_ID": keys.access_key,
+            "AWS_SECRET_ACCESS_KEY": keys.secret,
+            "AWS_SESSION_TOKEN": keys.token,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "COUNTERMAND_AWS": json.dumps({"accounts": [aws.account], "endpoint_url": aws.url}),
+            "COUNTERMAND_HOME": str(folder / "node"),
+        }
+        self.stack = up.enter_context(Stack(folder, one_connection(folder)))
+        self.stack.add_environment(seen)
+        self.stack.start_prefect()
+        self.address = f"tcp://127.0.0.1:{(port := free_port())}"
+        self.stack.start("scheduler", [*_dask("scheduler"), "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"])
+        for name in NODES:
+            node = ["--name", name, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder)]
+            self.stack.start(name, [*_dask("worker"), self.address, *node])
+        self.client = up.enter_context(Client(self.address, timeout=_DEADLINE))
+        self.client.wait_for_workers(len(NODES), timeout=_DEADLINE)
+        self.home = folder / "home"
+
+    def swept(self, **runner: Any) -> str:
+        """What the real flow says, in a process of its own."""
+        more = {"COUNTERMAND_HOME": str(self.home), "COUNTERMAND_SWEEP": json.dumps(runner)}
+        command = [sys.executable, "-c", "import asyncio; from flows.sweep import sweep; print(asyncio.run(sweep()))"]
+        ended = subprocess.run(
+            command, cwd=ROOT, env={**self.stack.environment, **more}, capture_output=True, text=True, check=True, timeout=_DEADLINE
+        )
+        return ended.stdout.splitlines()[-1]
+
+    def works(self, name: str) -> bool:
+        """Whether a node reads just now."""
+        address = next(at for at, node in self.client.scheduler_info()["workers"].items() if node["name"] == name)
+        return bool(self.client.processing().get(address))
+
+    def kept(self) -> int:
+        return len(list((self.home / "baselines").rglob("*.gz")))
+
+
+def _dask(part: str) -> list[str]:
+    return [sys.executable, "-m", f"distributed.cli.dask_{part}"]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with ExitStack() as up:
+        yield Cluster(tmp_path_factory.mktemp("spread"), up)
+
+
+@pytest.mark.slow
+def test_nodes_read_what_threads_read_and_what_none_reads_is_named(cluster, wait_until):
+    at_home = cluster.swept()
+    assert at_home.endswith(f"settings in {len(REGIONS)} regions, 0 reads failed, 0 exposures proposed")
+    assert cluster.kept() == len(REGIONS)
+
+    with ThreadPoolExecutor(1) as pool:
+        sweeping = pool.submit(cluster.swept, runner="dask", address=cluster.address)
+        wait_until(lambda: all(cluster.works(name) for name in NODES), _DEADLINE, "both nodes to read")
+        cluster.stack.kill(NODES[0])
+        assert sweeping.result() == at_home, "a node that dies loses no place"
+    assert cluster.kept() == 2 * len(REGIONS)
+    assert not (cluster.stack.folder / "node" / "ledger.db").exists(), "a node needs no ledger"
+
+    cluster.stack.kill(NODES[1])
+    said = cluster.swept(runner="dask", address=cluster.address, deadline_seconds=1)
+    assert said == f"0 settings in {len(REGIONS)} regions, {len(REGIONS)} reads failed, 0 exposures proposed"
+    assert cluster.kept() == 2 * len(REGIONS)
+
+
+def test_a_library_that_is_not_there_is_named_with_its_command(monkeypatch):
+    monkeypatch.setitem(sys.modules, "prefect_ray", None)
+    with pytest.raises(ConfigError, match=r"prefect-ray is not installed; run: pip install 'countermand\[ray\]'"):
+        runner_of(SweepConfig(runner="ray", address="ray://head:10001"))
+    assert runner_of(SweepConfig()) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "words"), [({"runner": "dask"}, "needs the cluster's address"), ({"address": "tcp://a:1"}, "set runner")]
+)
+def test_a_cluster_has_a_kind_and_an_address(given, words):
+    with pytest.raises(ValidationError, match=words):
+        SweepConfig(**given)
