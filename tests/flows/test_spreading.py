@@ -25,7 +25,6 @@ from tasks.running_config import SweepConfig
 
 REGIONS = ("ap-south-1", "eu-central-1", "us-east-1")
 NODES = ("one", "two")
-REFUSED = [({"runner": "dask"}, "needs the cluster's address"), ({"address": "tcp://a:1"}, "set runner")]
 _DEADLINE = 60.0
 
 
