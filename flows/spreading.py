@@ -49,7 +49,11 @@ def runner_of(config: SweepConfig) -> TaskRunner[Any] | None:
 
 
 def spread(runner: TaskRunner[Any], scopes: Sequence[Scope], at: datetime, seconds: float) -> list[Swept]:
-    """Read each place on some node. One that none reads within so many seconds comes back as a place of which nothing is known."""
+    """Read each place on some node. One that none reads within so many seconds comes back as a place of which nothing is known.
+
+    Raises:
+        ConfigError: the cluster is not reached.
+    """
 
     # What goes to a node with each task is this flow, too: it may hold nothing that cannot leave this process, such as the ledger.
     @flow(name="sweep on nodes", task_runner=runner, persist_result=False)
@@ -58,7 +62,10 @@ def spread(runner: TaskRunner[Any], scopes: Sequence[Scope], at: datetime, secon
         begun = [(scope, read_place.submit(scope, at)) for scope in scopes]
         return [_arrived(scope, at, future, until) for scope, future in begun]
 
-    return read_on_nodes()
+    try:
+        return read_on_nodes()
+    except OSError:
+        raise ConfigError("the cluster at sweep.address is not reached; start it, or set sweep.runner to threads") from None
 
 
 @task(name="read place", retries=1, retry_delay_seconds=2, persist_result=False)

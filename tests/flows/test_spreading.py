@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -41,6 +42,7 @@ class Cluster:
             "AWS_DEFAULT_REGION": "us-east-1",
             "COUNTERMAND_AWS": json.dumps({"accounts": [aws.account], "endpoint_url": aws.url}),
             "COUNTERMAND_HOME": str(folder / "node"),
+            "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
         }
         self.stack = up.enter_context(Stack(folder, one_connection(folder)))
         self.stack.add_environment(seen)
@@ -69,7 +71,14 @@ class Cluster:
         return bool(self.client.processing().get(address))
 
     def kept(self) -> int:
-        return len(list((self.home / "baselines").rglob("*.gz")))
+        return len(self._files())
+
+    def newest(self) -> dict[str, Any]:
+        """The settings of each place's newest baseline."""
+        return {file.parent.name: json.loads(gzip.decompress(file.read_bytes()))["settings"] for file in self._files()}
+
+    def _files(self) -> list[Path]:
+        return sorted((self.home / "baselines").rglob("*.gz"))
 
 
 def _dask(part: str) -> list[str]:
@@ -87,6 +96,7 @@ def test_nodes_read_what_threads_read_and_what_none_reads_is_named(cluster, wait
     at_home = cluster.swept()
     assert at_home.endswith(f"settings in {len(REGIONS)} regions, 0 reads failed, 0 exposures proposed")
     assert cluster.kept() == len(REGIONS)
+    read_at_home = cluster.newest()
 
     with ThreadPoolExecutor(1) as pool:
         sweeping = pool.submit(cluster.swept, runner="dask", address=cluster.address)
@@ -94,12 +104,21 @@ def test_nodes_read_what_threads_read_and_what_none_reads_is_named(cluster, wait
         cluster.stack.kill(NODES[0])
         assert sweeping.result() == at_home, "a node that dies loses no place"
     assert cluster.kept() == 2 * len(REGIONS)
+    assert cluster.newest() == read_at_home
     assert not (cluster.stack.folder / "node" / "ledger.db").exists(), "a node needs no ledger"
 
     cluster.stack.kill(NODES[1])
     said = cluster.swept(runner="dask", address=cluster.address, deadline_seconds=1)
     assert said == f"0 settings in {len(REGIONS)} regions, {len(REGIONS)} reads failed, 0 exposures proposed"
     assert cluster.kept() == 2 * len(REGIONS)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_not_reached_is_said_in_one_line(cluster):
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        cluster.swept(runner="dask", address=f"tcp://127.0.0.1:{free_port()}")
+    assert "the cluster at sweep.address is not reached" in failed.value.stderr.splitlines()[-1]
+    assert cluster.kept() == 2 * len(REGIONS), "what was known before stays"
 
 
 def test_a_library_that_is_not_there_is_named_with_its_command(monkeypatch):
