@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from drill.aws import Range, RangeConfig
 from flows.spreading import runner_of
+from gateway.practice.configuration import responder_credentials
 from gateway.practice.prefect_database import one_connection
 from gateway.practice.stack import Stack, free_port
 from gateway.processes import ROOT
@@ -34,12 +35,8 @@ class Cluster:
 
     def __init__(self, folder: Path, up: ExitStack) -> None:
         aws = up.enter_context(Range(RangeConfig(regions=REGIONS)))
-        keys = aws.responder()
         seen = {
-            "AWS_ACCESS_KEY_ID": keys.access_key,
-            "AWS_SECRET_ACCESS_KEY": keys.secret,
-            "AWS_SESSION_TOKEN": keys.token,
-            "AWS_DEFAULT_REGION": "us-east-1",
+            **responder_credentials(aws),
             "COUNTERMAND_AWS": json.dumps({"accounts": [aws.account], "endpoint_url": aws.url}),
             "COUNTERMAND_HOME": str(folder / "node"),
             "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",

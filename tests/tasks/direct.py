@@ -15,6 +15,7 @@ from drill.aws.range import Range
 from drill.scenario import Scenario
 from drill.stage import Stage
 from drill.verdict import Verdict, judge
+from gateway.practice.configuration import responder_credentials
 from incident.actor import Actor
 from incident.approvals import Answer
 from incident.attribution import followed
@@ -118,13 +119,7 @@ def apply_all(runner: Executor, plans: list[Plan]) -> list[Outcome]:
 
 def attacked(aws: Range, scenario: Scenario, folder: Path, *, swept: bool = True, ledger_url: str = "") -> World:
     """Play a scenario up to the approval of everything that undoes it; `swept` is whether a baseline is taken first."""
-    keys = aws.responder()
-    credentials = {
-        "AWS_ACCESS_KEY_ID": keys.access_key,
-        "AWS_SECRET_ACCESS_KEY": keys.secret,
-        "AWS_SESSION_TOKEN": keys.token,
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
+    credentials = responder_credentials(aws)
     os.environ.update(credentials)
     stage = Stage(scenario, aws)
     stage.build_estate()
