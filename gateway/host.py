@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from gateway.prefect_password import for_clients, for_server, kept_password
-from gateway.processes import POOL, gateway_command, prefect_command, prefect_of_its_own, server_command
+from gateway.processes import gateway_command, prefect_of_its_own, server_command, worker_command
 from gateway.supervisor import Part
 from tasks.config import Config
 from tasks.logs import prefect_logs
@@ -25,17 +25,7 @@ def parts(config: Config, environment: Mapping[str, str]) -> list[Part]:
     seen = _environment(config, environment)
     seconds = config.serve.stop_seconds
     server = server_command(config.serve.prefect_host, config.serve.prefect_port)
-    worker = [
-        *prefect_command(),
-        "worker",
-        "start",
-        "--pool",
-        POOL,
-        "--type",
-        "process",
-        "--limit",
-        str(config.serve.flows_at_once),
-    ]
+    worker = worker_command("--limit", str(config.serve.flows_at_once))
     deploying = [sys.executable, "-m", "gateway.cli", "deploy"]
     return [
         Part("prefect-server", server, _for_server(config, seen), answers=f"{url}/api/health", stop_seconds=seconds),

@@ -85,6 +85,11 @@ def server_command(host: str, port: int) -> list[str]:
     return [*prefect_command(), "server", "start", "--host", host, "--port", str(port)]
 
 
+def worker_command(*options: str) -> list[str]:
+    """How a worker of the pool is started with this very Python; the options are those of `prefect worker start`."""
+    return [sys.executable, "-m", "gateway.worker", "--pool", POOL, "--type", "process", *options]
+
+
 def gateway_command() -> list[str]:
     """How the doors are opened with this very Python."""
     return [sys.executable, "-m", "gateway.cli", "gateway"]

@@ -22,7 +22,7 @@ from bench.ha.network import HERE, Namespace
 from gateway.host import messaging_by_redis
 from gateway.practice.stack import free_port
 from gateway.prefect_password import USER, for_clients, for_server
-from gateway.processes import POOL, gateway_command, kill, prefect_command, prefect_of_its_own, started
+from gateway.processes import gateway_command, kill, prefect_command, prefect_of_its_own, started, worker_command
 
 _PATH = os.pathsep.join([*sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True), os.environ["PATH"]])
 _PASSWORD = secrets.token_urlsafe(16)
@@ -153,18 +153,7 @@ class Parts:
                 )
             )
         for number, host, before in ((1, "127.0.0.1", []), (2, HERE, self._namespace.inside)):
-            worker = [
-                *before,
-                *prefect_command(),
-                "worker",
-                "start",
-                "--pool",
-                POOL,
-                "--type",
-                "process",
-                "--name",
-                f"worker-{number}",
-            ]
+            worker = [*before, *worker_command("--name", f"worker-{number}")]
             made.append(self._part(f"worker-{number}", worker, self._countermand(host, range_port, self._doors[0])))
         return made
 

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from threading import Event
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -43,6 +43,21 @@ def serve() -> None:
         )
     Supervisor(parts(config, os.environ)).run(stop)
     log.info("everything has ended")
+
+
+@app.command()
+def worker(
+    name: Annotated[str, typer.Option(help="How Prefect's page calls this worker.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many runs it has under way at once.")] = 20,
+) -> None:
+    """Take runs from Prefect's work pool on a further host. `countermand serve` has a worker of its own."""
+    import sys
+
+    from gateway.processes import worker_command
+
+    read_config()
+    named = ["--name", name] if name else []
+    os.execv(sys.executable, worker_command("--limit", str(limit), *named))  # noqa: S606
 
 
 @app.command()

@@ -24,6 +24,7 @@ from gateway.processes import (
     prefect_of_its_own,
     server_command,
     started,
+    worker_command,
 )
 
 _START_DEADLINE = 90.0
@@ -113,7 +114,7 @@ class Stack:
         self.run("deploy", [*prefect_command(), "--no-prompt", "deploy", "--all"])
 
     def start_worker(self) -> None:
-        self.start("worker", [*prefect_command(), "worker", "start", "--pool", POOL, "--type", "process", "--name", "practice"])
+        self.start("worker", worker_command("--name", "practice"))
 
     def start_gateway(self) -> None:
         """Start the doors."""

@@ -25,6 +25,7 @@ from watching import PARTS, Watched
 from drill import scenario as scenarios
 from gateway.practice.people import ScriptedResponders
 from gateway.prefect_password import USER, kept_password
+from gateway.processes import ROOT
 from gateway.reviver import Reviver
 from gateway.runs import Runs, Stand
 from incident.approvals import Asked
@@ -35,6 +36,7 @@ from incident.reports.report_json import report_json
 from tasks import render
 from tasks.hands import Hands
 
+RUNS_A_FLOW = b"gateway/worker/flow_run.py"
 SCENARIO = Path(scenarios.__file__).parent / "scenarios" / "open-ssh-to-world.yaml"
 _ID = re.compile(r"(?:vpc|subnet|sg|sgr|igw|rtb|acl|eni|dopt|aclassoc|rtbassoc)-[0-9a-f]{8,17}|arn:aws\S+|A[KS]IA[A-Z0-9]{12,}")
 _NAMES = {"UserName", "RoleName", "GroupName", "Description"}
@@ -61,17 +63,16 @@ class KillingResponders(ScriptedResponders):
         while not self._done.wait(0.02):
             if any(line.kind == Kind.INTENT for line in self._ledger.lines(self._incident)):
                 for process in flow_processes(self._prefect_api):
-                    seen, place = environment_of(process), os.readlink(f"/proc/{process}/cwd")
-                    before = self._begun()
+                    seen, before = environment_of(process), self._begun()
                     os.kill(process, signal.SIGKILL)
                     type(self).killed += 1
-                    self._begin_late(seen, place, before)
+                    self._begin_late(seen, before)
                 return
 
-    def _begin_late(self, seen: dict[str, str], place: str, before: int) -> None:
+    def _begin_late(self, seen: dict[str, str], before: int) -> None:
         while self._begun() <= before and not self._done.wait(0.02):
             continue
-        self.late.append(subprocess.Popen([sys.executable, "-m", "prefect.engine"], cwd=place, env=seen))
+        self.late.append(subprocess.Popen([sys.executable, "-m", "prefect.engine"], cwd=ROOT, env=seen))
 
     def _begun(self) -> int:
         return len(self._ledger.lines(self._incident, Kind.PROCESS))
@@ -113,7 +114,7 @@ def flow_processes(prefect_api: str) -> list[int]:
             command, environment = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
         except OSError:
             continue
-        if b"prefect.engine" in command and f"PREFECT_API_URL={prefect_api}".encode() in environment:
+        if RUNS_A_FLOW in command and f"PREFECT_API_URL={prefect_api}".encode() in environment:
             found.append(int(folder.name))
     return found
 
