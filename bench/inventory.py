@@ -36,7 +36,7 @@ from replay import CALLS, Kept, recording, replaying
 
 from drill.aws.config import DEFAULT_ACCOUNT, DEFAULT_REGIONS, KeyPair, bootstrap_keys
 from drill.client import boto_client
-from tasks.aws import Aws, boto3_name
+from tasks.aws import Aws, at_one_name, boto3_name
 
 GROUPS, RULES = 1_000, 6
 DELAY = 0.08
@@ -230,6 +230,7 @@ def bare(calls: Path) -> None:
                 if service not in clients:
                     config = Config(retries={"total_max_attempts": 1}, max_pool_connections=50)
                     clients[service] = session.client(service, region_name=name, config=config)
+                    at_one_name(clients[service])
                 return clients[service]
 
         def one_after_the_other(row: list[tuple[str, str, dict[str, Any]]]) -> None:
