@@ -8,7 +8,7 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -295,6 +295,13 @@ def _new_session(*keys: str) -> boto3.Session:
         # boto3 adds its own folder for every session.
         _models().search_paths[:] = dict.fromkeys(_models().search_paths)
         return session
+
+
+def read_models(services: Iterable[str]) -> None:
+    """Read the models of services before this process forks; each fork would read them anew, EC2's in 0.2 s of CPU time."""
+    for service in services:
+        for kind in ("service-2", "endpoint-rule-set-1"):
+            _models().load_service_model(service, kind)
 
 
 @cache

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.worker.flow_run import ENDED, LENGTH, READY
+from tasks.aws import read_models
 
 IMPORTED = (
     "prefect.flow_engine",
@@ -43,6 +44,9 @@ IMPORTED = (
     "flows.drill",
 )
 """What flow runs need. What is missing here is only imported later."""
+
+_ASKED = ("sts", "cloudtrail", "ec2", "iam", "elbv2", "rds", "lambda", "eks", "guardduty", "s3")
+"""The services that every response asks, or whose models take longest to read."""
 
 NOT_HERE = 3
 """The exit code of a server that cannot fork on this system."""
@@ -205,6 +209,7 @@ def import_all(names: Sequence[str] = IMPORTED) -> None:
     """Import what flow runs need, and keep it out of every later collection: what a collector touches is copied into each fork."""
     for name in names:
         importlib.import_module(name)
+    read_models(_ASKED)
     gc.collect()
     gc.freeze()
 

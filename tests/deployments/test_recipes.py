@@ -97,7 +97,7 @@ def test_composes_commands_of_ours_exist_and_its_settings_are_settings(compose, 
     commands = {
         service["command"][1] for service in compose["services"].values() if service.get("command", [""])[0] == "countermand"
     }
-    assert commands == {"deploy", "gateway"}
+    assert commands == {"deploy", "gateway", "worker"}
     assert commands <= set(get_command(app).commands)
     for service in compose["services"].values():
         for variable, value in service.get("environment", {}).items():

@@ -64,8 +64,9 @@ class Cluster:
 
     def works(self, name: str) -> bool:
         """Whether a node reads just now."""
-        address = next(at for at, node in self.client.scheduler_info()["workers"].items() if node["name"] == name)
-        return bool(self.client.processing().get(address))
+        # A node that has only just come is not told of yet.
+        nodes = self.client.scheduler_info()["workers"].items()
+        return any(node["name"] == name and self.client.processing().get(at) for at, node in nodes)
 
     def kept(self) -> int:
         return len(self._files())
