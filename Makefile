@@ -32,7 +32,7 @@ test: setup
 	@$(BIN)/python -m pytest tests -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fast: setup
-	@$(BIN)/python -m pytest tests -m "not slow and not browser and not postgres" -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@COUNTERMAND_HYPOTHESIS=inner-loop $(BIN)/python -m pytest tests -m "not slow and not served and not browser and not postgres" -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 # 5,000 random incidents on the range, each undone and compared, a kill at every boundary and step of the demo, and the incidents on the
 # whole stack for which `make test` has no time; some hours on two cores.

@@ -155,21 +155,27 @@ def score_of(points: Iterable[Points]) -> int:
 # ---- beside earlier runs ---------------------------------------------------------------------------------------------
 
 
-def compared(card: ScoreCard, earlier: Iterable[ScoreCard]) -> list[str]:
-    """How a run compares with the earlier ones of its scenario, in sentences; attended runs only with attended ones."""
-    alike = [one for one in earlier if (one.scenario, one.attended) == (card.scenario, card.attended) and one.at < card.at]
+def before(card: ScoreCard, cards: Iterable[ScoreCard]) -> list[ScoreCard]:
+    """The earlier runs of its scenario, the oldest first; of an attended run only attended ones."""
+    alike = (one for one in cards if (one.scenario, one.attended) == (card.scenario, card.attended))
+    return sorted((one for one in alike if one.at < card.at), key=lambda one: one.at)
+
+
+def compared(card: ScoreCard, cards: Iterable[ScoreCard]) -> list[str]:
+    """How a run compares with the earlier ones of its scenario, in sentences."""
+    alike = before(card, cards)
     if not alike:
         return [f"The first {_manner(card)} run of {card.scenario} that is kept here."]
-    last, best = max(alike, key=lambda one: one.at), max(alike, key=lambda one: one.score)
+    last, best = alike[-1], max(alike, key=lambda one: one.score)
     told = [
         f"Score {card.score}: {_more_or_less(card.score - last.score)} than the last run ({last.at:%Y-%m-%d}); best of "
         f"{len(alike)} before: {best.score}."
     ]
     for name in ("contain", "eradicate", "restore"):
-        now, before = getattr(card.seconds, name), getattr(last.seconds, name)
-        if now is not None and before is not None:
-            told.append(f"To {name}: {now:.0f} s, {_faster_or_slower(now - before)} than the last run.")
-        elif (now is None) != (before is None):
+        now, then = getattr(card.seconds, name), getattr(last.seconds, name)
+        if now is not None and then is not None:
+            told.append(f"To {name}: {now:.0f} s, {_faster_or_slower(now - then)} than the last run.")
+        elif (now is None) != (then is None):
             told.append(f"To {name}: {'not reached this time' if now is None else 'reached this time, not the last'}.")
     again = sorted(set(card.missed) & set(last.missed))
     told += [f"Missed again: {one}." for one in again]

@@ -12,13 +12,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from incident.score_card import ScoreCard, card_text, compared
+from tasks.render import score_card_page
 from tasks.report_files import write_whole
 
 FOLDER = "drills"
 
 
 class DrillRecords:
-    """The cards in one folder, as JSON and as Markdown beside it.
+    """The cards in one folder, as JSON, and beside it as Markdown and as a page.
 
     Args:
         home: the folder for state, as the configuration names it.
@@ -35,10 +36,12 @@ class DrillRecords:
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         name = f"{card.at:%Y%m%dT%H%M%SZ}-{card.incident}"
-        comparison = compared(card, self.all())
+        earlier = self.all()
+        comparison = compared(card, earlier)
         write_whole(self.folder / f"{name}.json", card.model_dump_json(indent=1))
         write_whole(self.folder / f"{name}.md", card_text(card, comparison))
-        return self.folder / f"{name}.md"
+        write_whole(self.folder / f"{name}.html", score_card_page(card, comparison, earlier))
+        return self.folder / f"{name}.html"
 
     def all(self) -> list[ScoreCard]:
         """Every card that can be read, the oldest first."""

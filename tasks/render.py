@@ -1,8 +1,9 @@
-"""The report as a page and as Markdown. Jinja escapes everything; the page loads nothing from anywhere."""
+"""Reports and score cards as pages, and reports as Markdown. Jinja escapes everything; no page loads anything from anywhere."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -11,12 +12,14 @@ from markupsafe import Markup
 from incident.people.messages import markdown
 from incident.reports.lifecycle import OUTCOMES
 from incident.reports.report import Report
+from incident.score_card import RULE, ScoreCard, before
 from incident.words import moment, span_in_words
 from tasks.pictures.actor_graph import actor_graph_svg
 from tasks.pictures.network import network_svg
 from tasks.pictures.timeline import timeline_svg
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_RUNS_SHOWN = 20
 
 
 def html(report: Report) -> str:
@@ -32,6 +35,18 @@ def text(report: Report) -> str:
     return _environment(autoescape=False).get_template("report.md").render(report=report)
 
 
+def score_card_page(card: ScoreCard, comparison: Sequence[str], earlier: Sequence[ScoreCard]) -> str:
+    """A drill's card as a self-contained page.
+
+    Args:
+        comparison: how it compares with earlier runs, in sentences.
+        earlier: all cards that are kept; those of its scenario and manner are shown beside it.
+    """
+    runs = [*before(card, earlier)[-_RUNS_SHOWN:], card]
+    page = _environment(autoescape=True).get_template("score_card.html")
+    return page.render(card=card, comparison=comparison, runs=runs, rule=RULE)
+
+
 def _environment(autoescape: bool) -> Environment:
     # The Markdown template escapes each value with its own filter: HTML escaping would show entities to readers of plain text.
     environment = Environment(
@@ -45,6 +60,7 @@ def _environment(autoescape: bool) -> Environment:
     environment.filters["epoch"] = epoch
     environment.filters["duration"] = span_in_words
     environment.filters["md"] = markdown
+    environment.filters["seconds"] = lambda took: span_in_words(None if took is None else timedelta(seconds=took))
     return environment
 
 

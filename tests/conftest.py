@@ -19,12 +19,27 @@ pytest_plugins = ("tests.policies_used", "tests.postgres", "tests.public_host", 
 
 # How long an example takes says more about the machine's other work than about the code.
 settings.register_profile("countermand", deadline=None, print_blob=True)
-settings.load_profile("countermand")
+settings.register_profile("inner-loop", settings.get_profile("countermand"), max_examples=20)
+settings.load_profile(os.environ.get("COUNTERMAND_HYPOTHESIS", "countermand"))
 
 botocore_classes.keep()
 
 ROOT = Path(__file__).resolve().parent.parent
 _MUST_RUN_IN_CI = frozenset({"browser", "postgres", "redis"})
+
+
+_SERVERS = {
+    *("aws", "ec2", "public_range", "running", "_running", "faults", "undisturbed", "host"),
+    *("serve", "desk", "doors", "open_doors", "client", "connect", "gateway_of", "slack", "sns_checks"),
+}
+"""The fixtures that are a server of a test's own, or need one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The inner loop leaves out what asks a server."""
+    for item in items:
+        if _SERVERS & {*getattr(item, "fixturenames", ())}:
+            item.add_marker("served")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,6 +16,8 @@ from drill.scenario import ScenarioError, load, loads
 from drill.stage import Happened, Stage, range_config
 from tests.drill.conftest import ACCOUNT, OTHER_ACCOUNT, Clients, code_of, corpus
 
+pytestmark = pytest.mark.served
+
 HEAD = """\
 name: test
 accounts: {main: "111122223333", other: "444455556666"}

@@ -13,6 +13,8 @@ from slack_sdk import WebClient
 from drill.slack.people import people_from, read_people
 from drill.slack.serve import main
 
+pytestmark = pytest.mark.served
+
 
 def test_it_serves_until_it_is_terminated() -> None:
     arguments = [

@@ -19,6 +19,8 @@ from drill.stage import Happened, Stage, range_config
 from drill.verdict import apply, differences, flatten, judge
 from tests.drill.conftest import corpus
 
+pytestmark = pytest.mark.served
+
 HEAD = """\
 name: test
 accounts: {main: "111122223333", other: "444455556666"}

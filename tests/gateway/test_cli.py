@@ -16,6 +16,8 @@ from incident.ledger import INTAKE, Kind
 from tasks.hands import utc_now
 from tasks.ledger import Ledger
 
+pytestmark = pytest.mark.served
+
 RECORD = {
     "eventID": "e-1",
     "eventName": "AuthorizeSecurityGroupIngress",

@@ -28,6 +28,8 @@ from tasks.outbox import Sender
 from tasks.roster import Roster
 from tasks.slack import SlackUnavailable, SlackWorkspace
 
+pytestmark = pytest.mark.served
+
 INCIDENT = "inc-0123456789ab"
 OPENED = {
     "title": "Alice's key",

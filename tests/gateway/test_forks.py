@@ -16,7 +16,7 @@ import pytest
 from gateway.processes import ROOT
 from gateway.worker import flow_run
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are used on Linux only")
+pytestmark = [pytest.mark.served, pytest.mark.skipif(sys.platform != "linux", reason="forks are used on Linux only")]
 Wait = Callable[..., None]
 WAITS = "import sys, time; print(os.getpid(), flush=True); time.sleep(60)"
 

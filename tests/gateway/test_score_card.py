@@ -115,12 +115,28 @@ def test_cards_are_kept_and_read_back_and_what_is_no_card_is_named(scenario, tmp
     assert last_drill(tmp_path) is None
     records = DrillRecords(tmp_path)
     first, second = card(scenario, at=AT), card(scenario, at=AT + timedelta(days=1), incident="inc-2")
-    text = records.keep(second).read_text()
+    text = records.keep(second).with_suffix(".md").read_text()
     records.keep(first)
     (records.folder / "20270101T000000Z-inc-3.json").write_text("{}")
     assert records.read() == ([first, second], ["20270101T000000Z-inc-3.json"])
     assert last_drill(tmp_path) == second
     assert text.startswith("# Drill")
+
+
+def test_the_page_of_a_card_shows_earlier_runs_of_its_kind_and_runs_nothing(scenario, tmp_path):
+    hostile = "<img src=x onerror=alert(1)>{{ 7 * 7 }}"
+    now = card(scenario, missed=(hostile,), answers=(Answered(ask=hostile, given=hostile, right="contain it", why=hostile),))
+    records = DrillRecords(tmp_path)
+    for days, more in ((7, {"score": 71}), (6, {"score": 72, "attended": False}), (5, {"score": 73, "scenario": "other"})):
+        records.keep(now.model_copy(update={"at": AT - timedelta(days=days), "incident": f"inc-{days}", **more}))
+    page = records.keep(now).read_text()
+    assert "<img" not in page
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;{{ 7 * 7 }}") == 4
+    assert ">71<" in page, "an earlier run of this scenario, answered by a person too"
+    assert ">72<" not in page
+    assert ">73<" not in page
+    assert "http" not in page, "it loads nothing"
+    assert "<script" not in page
 
 
 def test_the_history_shows_each_run_beside_the_one_before(run, scenario, tmp_path):

@@ -18,6 +18,8 @@ from tasks.ledger import Turn
 from tasks.outbox import Sender
 from tasks.slack import SlackUnavailable, SlackWorkspace
 
+pytestmark = pytest.mark.served
+
 FIRST, SECOND = "inc-000000000001", "inc-000000000002"
 
 

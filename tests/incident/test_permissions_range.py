@@ -25,6 +25,8 @@ from incident.settings import Observed, SettingKey, Value
 from tasks.aws import DENIED, Aws, AwsError
 from tasks.config import AwsConfig
 
+pytestmark = pytest.mark.served
+
 EXAMPLES = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 DOCUMENT = '{"Version":"2012-10-17","Statement":[]}'
 ARN = "arn:aws:iam::aws:policy/ReadOnlyAccess"

@@ -22,6 +22,8 @@ from tasks.config import AwsConfig
 from tasks.executor import GOOD, Executor, Result
 from tasks.ledger import Ledger
 
+pytestmark = pytest.mark.served
+
 RESPONDER = "*CountermandResponder*"
 THROTTLED = {"percent": 15, "code": "RequestLimitExceeded", "status": 503}
 FAILED, LOST = {"percent": 15}, {"percent": 15, "moment": "after"}

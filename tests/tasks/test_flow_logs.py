@@ -15,6 +15,8 @@ from incident.flow_log_format import DEFAULT_FORMAT
 from tasks.flow_logs.local import FlowLogFileError, LocalFlowLogs
 from tasks.flow_logs.questions import flow_queries
 
+pytestmark = pytest.mark.served
+
 PLAYBOOK = {
     "accepted-traffic",
     "admin-port-traffic",

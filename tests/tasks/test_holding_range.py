@@ -30,6 +30,8 @@ from tasks.cloudtrail import EventHistory
 from tasks.executor import Result
 from tasks.ledger import Ledger
 
+pytestmark = pytest.mark.served
+
 
 class Desk:
     """A contained incident, and a colleague's administrator key that nobody suspects."""

@@ -14,6 +14,8 @@ from drill.scenario import load
 from drill.stage import range_config
 from gateway.practice.configuration import granted_to
 
+pytestmark = pytest.mark.served
+
 LIBRARY = sorted((Path(drill.__file__).parent / "scenarios").glob("*.yaml"))
 QUICK = ("open-ssh-to-world", "foreign-network", "torn-down")
 

@@ -15,6 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tasks.running_config import TracesConfig
 from tasks.traces import Traces, root_of, traces
 
+pytestmark = pytest.mark.served
+
 INCIDENT = "inc-0123456789ab"
 
 

@@ -31,6 +31,8 @@ from tasks.hands import wire
 from tasks.trail_files import TrailFiles
 from tasks.work import _look_up
 
+pytestmark = pytest.mark.served
+
 ACCOUNT = "111122223333"
 REGION = "us-east-1"
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
