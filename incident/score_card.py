@@ -174,7 +174,7 @@ def compared(card: ScoreCard, cards: Iterable[ScoreCard]) -> list[str]:
     for name in ("contain", "eradicate", "restore"):
         now, then = getattr(card.seconds, name), getattr(last.seconds, name)
         if now is not None and then is not None:
-            told.append(f"To {name}: {now:.0f} s, {_faster_or_slower(now - then)} than the last run.")
+            told.append(f"To {name}: {now:.0f} s, {_faster_or_slower(now - then)} the last run.")
         elif (now is None) != (then is None):
             told.append(f"To {name}: {'not reached this time' if now is None else 'reached this time, not the last'}.")
     again = sorted(set(card.missed) & set(last.missed))
@@ -192,8 +192,8 @@ def _more_or_less(points: int) -> str:
 
 def _faster_or_slower(seconds: float) -> str:
     if abs(seconds) < 0.5:
-        return "as fast"
-    return f"{abs(seconds):.0f} s {'slower' if seconds > 0 else 'faster'}"
+        return "as fast as"
+    return f"{abs(seconds):.0f} s {'slower' if seconds > 0 else 'faster'} than"
 
 
 # ---- in words --------------------------------------------------------------------------------------------------------
