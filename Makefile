@@ -11,6 +11,8 @@ PYTHON ?= $(shell for candidate in python3.11 python3.12 python3.13 python3; do 
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
+# Many processes are started here; where this is set, each compiles every source anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test test-fast bench fuzz ha mutation nightly lint format lock pictures clean
 

@@ -13,6 +13,8 @@ import pytest
 
 from gateway.supervisor import FIRST_REST, LONGEST_REST, STEADY_SECONDS, Part, Supervisor
 
+pytestmark = pytest.mark.served
+
 
 class Watch:
     """A clock that stands until it is moved."""
@@ -143,8 +145,6 @@ def test_nothing_outlives_a_supervisor_that_is_killed(wait_until, tmp_path):
 import os, sys, threading, time
 sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
 from gateway.supervisor import Part, Supervisor
-
-pytestmark = pytest.mark.served
 supervisor = Supervisor([Part("sleeper", (sys.executable, "-S", "-c", {SLEEPING!r}), dict(os.environ))])
 supervisor.look()
 open({str(note)!r}, "w").write(str(supervisor.process_of("sleeper")))
