@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.commands.shell import Json, UserError, console, errors, lines_of, open_ledger, read_config
+from gateway.commands.shell import Code, Json, Person, UserError, console, errors, lines_of, open_ledger, read_config
 from incident.people.messages import plain
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ app = typer.Typer()
 backlog_app = typer.Typer(help="What is to be done after an incident, and who has it.", no_args_is_help=True)
 
 Incident = Annotated[str, typer.Argument(help="The incident's id.")]
-Person = Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")]
-Code = Annotated[str, typer.Option("--code", prompt="One-time code", hide_input=True, help="The six digits of your authenticator.")]
 OfIncident = Annotated[str, typer.Option("--incident", help="The incident's id; without it, the backlog of no incident.")]
 ItemId = Annotated[str, typer.Argument(help="The item's id, as `backlog list` shows it.")]
 

@@ -64,7 +64,8 @@ def _show(found: dict[str, Any]) -> None:
     table = Table("account", "region", "what", "number", "made by the actor", title="What is there now")
     for one in found["counts"]:
         table.add_row(one["account"], one["region"], one["kind"], str(one["number"]), str(one["by_actor"] or ""))
-    console.print(table)
+    read = ", of what could be read" if found["unread"] else ""
+    console.print(table if found["counts"] else f"Nothing that costs by the hour is there{read}.")
     for one in found["by_actor"]:
         words = f"{one['kind']} {plain(one['id'], 200)} ({plain(one['detail'], 100)}), {one['account']} {one['region']}"
         console.print(f"[red]made by the actor[/red]: {escape(words)}", soft_wrap=True, highlight=False)
@@ -72,7 +73,7 @@ def _show(found: dict[str, Any]) -> None:
     for one in found["spikes"]:
         day = f"{one['day']}, an estimate" if one["estimated"] else one["day"]
         days.add_row(day, one["account"], one["region"], escape(one["service"]), f"{one['amount']:.2f}", f"{one['usual']:.2f}")
-    console.print(days)
+    console.print(days if found["spikes"] else f"No day since {found['since']} stands out{read}.")
     for account, amount in found["totals"].items():
         console.print(f"{account}: {amount:.2f} {found['unit']} since {found['since']}", soft_wrap=True, highlight=False)
     for one in found["unread"]:

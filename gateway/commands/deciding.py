@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.commands.shell import UserError, console, read_config
+from gateway.commands.shell import Code, Person, UserError, console, read_config
 
 if TYPE_CHECKING:
     from incident.approvals import Answer, Asked
@@ -14,17 +14,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 _Incident = Annotated[str, typer.Argument(help="The incident's id.")]
-_Person = Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")]
-_Code = Annotated[str, typer.Option("--code", prompt="One-time code", help="The six digits of your authenticator.")]
 _Digest = Annotated[str, typer.Option("--plan", help="The plan you decide on: at least twelve digits of its digest.")]
 
 
 @app.command()
 def approve(
     incident: _Incident,
-    person: _Person,
+    person: Person,
     digest: _Digest,
-    code: _Code,
+    code: Code,
     reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
     strike: Annotated[list[str] | None, typer.Option("--strike", help="The id of a step that must not run.")] = None,
 ) -> None:
@@ -37,9 +35,9 @@ def approve(
 @app.command()
 def reject(
     incident: _Incident,
-    person: _Person,
+    person: Person,
     digest: _Digest,
-    code: _Code,
+    code: Code,
     reason: Annotated[str, typer.Option("--reason", help="Why.")],
 ) -> None:
     """Reject the plan that waits; one rejection wins."""

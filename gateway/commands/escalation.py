@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.commands.shell import UserError, console, read_config
+from gateway.commands.shell import Code, Person, UserError, console, read_config
 
 if TYPE_CHECKING:
     from incident.people.escalation import ClimbPhase, EscalationPolicy
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 escalation_app = typer.Typer(help="Who is told of an incident, and when.", no_args_is_help=True)
 
-Person = Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")]
-Code = Annotated[str, typer.Option("--code", prompt="One-time code", help="The six digits of your authenticator.")]
 Severity = Annotated[float, typer.Option("--severity", min=0, max=10, help="From 1 to 10, as GuardDuty counts.")]
 Phase = Annotated[str, typer.Option("--phase", help="What people are told of: opened, waiting, must-act, …")]
 _POLL_SECONDS = 1.0

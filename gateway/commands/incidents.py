@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.commands.shell import Json, UserError, console, lines_of, open_ledger, read_config
+from gateway.commands.shell import Code, Json, Person, UserError, console, lines_of, open_ledger, read_config
 from incident.people.messages import plain
 from incident.plan import TO_CHOOSE
 from incident.words import moment
@@ -89,8 +89,8 @@ def amend(
             "'credential KEY theirs', 'credential KEY not-theirs', look-again."
         ),
     ],
-    person: Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")],
-    code: Annotated[str, typer.Option("--code", prompt="One-time code", help="The six digits of your authenticator.")],
+    person: Person,
+    code: Code,
     reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
 ) -> None:
     """Tell the case what you know: its plans are void, and new ones are made and asked about."""
@@ -106,8 +106,8 @@ def amend(
 @app.command()
 def release(
     incident: Annotated[str, typer.Argument(help="The incident's id.")],
-    person: Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")],
-    code: Annotated[str, typer.Option("--code", prompt="One-time code", help="The six digits of your authenticator.")],
+    person: Person,
+    code: Code,
     reason: Annotated[str, typer.Option("--reason", help="Why.")],
     steps: Annotated[list[str] | None, typer.Argument(help="Ids of containment steps; all of them if none is given.")] = None,
 ) -> None:

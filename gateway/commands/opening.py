@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.commands.shell import Several, UserError, errors, moment, read_config
+from gateway.commands.shell import Code, Person, Several, UserError, errors, moment, read_config
 
 if TYPE_CHECKING:
     from incident.findings.finding import Named
@@ -17,8 +17,8 @@ app = typer.Typer()
 
 @app.command("open")
 def open_incident(
-    person: Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")],
-    code: Annotated[str, typer.Option("--code", prompt="One-time code", help="The six digits of your authenticator.")],
+    person: Person,
+    code: Code,
     account: Annotated[str, typer.Option("--account", help="The account, 12 digits.")] = "",
     region: Annotated[str, typer.Option("--region", help="The region in which it was seen; the response looks into all.")] = "",
     since: Annotated[

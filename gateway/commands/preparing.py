@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.commands.shell import Json, Several, UserError, console, read_config
+from gateway.commands.shell import Json, Person, Several, UserError, console, read_config
 from incident.people.messages import plain
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def prepare(
     account: _Account = None,
     region: _Region = None,
     approve: Annotated[str, typer.Option("--approve", help="Approve and carry out this plan: twelve digits of its digest.")] = "",
-    person: Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")] = "",
+    person: Person = "",
     code: Annotated[str, typer.Option("--code", help="The six digits of your authenticator.")] = "",
     strike: Annotated[Several, typer.Option("--strike", help="The id of a step that must not run.")] = None,
     undo: Annotated[str, typer.Option("--undo", help="Plan to take back what this plan did.")] = "",

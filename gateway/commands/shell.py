@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 console = Console()
 errors = Console(stderr=True)
 
+Person = Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")]
+Code = Annotated[str, typer.Option("--code", prompt="One-time code", help="The six digits of your authenticator.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Several = list[str] | None
 

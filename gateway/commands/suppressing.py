@@ -9,13 +9,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.commands.shell import Json, Several, UserError, console, moment, read_config
+from gateway.commands.shell import Code, Json, Person, Several, UserError, console, moment, read_config
 
 app = typer.Typer(help="Findings that are left unanswered for a time, with who and why.", no_args_is_help=True)
 
-Person = Annotated[str, typer.Option("--as", help="Your name as it stands in the policy file.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]
-Code = Annotated[str, typer.Option("--code", prompt="one-time code", hide_input=True, help="The six digits of your authenticator.")]
 
 
 @app.command("add")
