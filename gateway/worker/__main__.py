@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from prefect.cli import app
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
@@ -26,9 +26,12 @@ _REST_SECONDS = 5.0
 class ForkedConfiguration(ProcessJobConfiguration):
     """Where the pool and the deployment name no command of their own, runs begin in a fork."""
 
+    forks: ClassVar[str] = ""
+    """The socket of the process that forks."""
+
     def prepare_for_flow_run(self, *arguments: Any, **named: Any) -> None:
         if self.command is None:
-            self.command = forked_command(Forking.socket)
+            self.command = shlex.join([sys.executable, "-I", "-S", flow_run.__file__, self.forks])
         super().prepare_for_flow_run(*arguments, **named)
 
 
@@ -42,27 +45,18 @@ with warnings.catch_warnings(action="ignore"):
         job_configuration = ForkedConfiguration
 
 
-class Forking:
-    """Keeps the process that forks alive for as long as this one lives; without it, runs begin in processes of their own."""
-
-    socket = ""
-
-    def __init__(self, folder: str) -> None:
-        self._path = Path(folder) / "forks"
-        Forking.socket = str(self._path)
-
-    def run(self) -> None:
-        """Start it, and again where it has died; not where this system cannot fork."""
-        while True:
-            with socket.socket(socket.AF_UNIX) as listener:
-                self._path.unlink(missing_ok=True)
-                listener.bind(str(self._path))
-                listener.listen(128)
-                process = started(listener)
-            if process.wait() == NOT_HERE:
-                return
-            print(f"the process that forks flow runs ended with {process.returncode}; it is started again", file=sys.stderr)
-            time.sleep(_REST_SECONDS)
+def keep_forking(path: Path) -> None:
+    """Start the process that forks, and again where it has died; not where this system cannot fork."""
+    while True:
+        with socket.socket(socket.AF_UNIX) as listener:
+            path.unlink(missing_ok=True)
+            listener.bind(str(path))
+            listener.listen(128)
+            process = started(listener)
+        if process.wait() == NOT_HERE:
+            return
+        print(f"the process that forks flow runs ended with {process.returncode}; it is started again", file=sys.stderr)
+        time.sleep(_REST_SECONDS)
 
 
 def started(listener: socket.socket) -> subprocess.Popen[bytes]:
@@ -77,16 +71,13 @@ def started(listener: socket.socket) -> subprocess.Popen[bytes]:
     )
 
 
-def forked_command(path: str) -> str:
-    """The command of a flow run that is to begin in a fork."""
-    return shlex.join([sys.executable, "-I", "-S", flow_run.__file__, path])
-
-
 def main() -> None:
     """Start the forks where this system has what they need, and be Prefect's worker."""
     with tempfile.TemporaryDirectory(prefix="countermand-") as folder:
         if sys.platform == "linux":
-            threading.Thread(target=Forking(folder).run, name="forks", daemon=True).start()
+            path = Path(folder) / "forks"
+            ForkedConfiguration.forks = str(path)
+            threading.Thread(target=keep_forking, args=(path,), name="forks", daemon=True).start()
         sys.argv[:1] = ["prefect", "worker", "start"]
         app()
 
