@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -11,9 +11,7 @@ from tasks.aws import Aws
 from tasks.flow_logs.fetch import Bounds, Fetcher
 from tasks.flow_logs.found import FoundLogs
 from tasks.flow_logs.local import Answer, LocalFlowLogs
-from tasks.flow_logs.questions import FlowQuery, Parameter
-
-Asked = tuple[FlowQuery, Mapping[str, Parameter]]
+from tasks.flow_logs.questions import Asked
 
 
 def answer_from_aws(
@@ -48,7 +46,7 @@ def answer_from_aws(
         if not fetched.files:
             return (), gaps
         local = LocalFlowLogs(fetched.files)
-        return [local.ask(*one) for one in questions], gaps
+        return local.ask_all(questions), gaps
 
 
 def _silent(found: FoundLogs, questions: Iterable[Asked]) -> Iterable[str]:

@@ -15,13 +15,14 @@ import duckdb
 
 from incident.flow_log_format import COLUMNS, DEFAULT_FORMAT, FIELDS, FlowLogField, column, parse_header
 from incident.words import counted
-from tasks.flow_logs.questions import FlowQuery, Parameter
+from tasks.flow_logs.questions import Asked, FlowQuery, Parameter
 
 _SUFFIXES = (".log", ".txt", ".gz", ".parquet")
 _LONGEST_LINE = 65_536
 _HAS_REJECTED = "SELECT COUNT(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'"
 _REJECTED = "SELECT COUNT(DISTINCT (file_path, line)) FROM reject_errors JOIN reject_scans USING (scan_id, file_id)"
-_SKIPPED = "SELECT COUNT(*) FROM flow_logs WHERE log_status = 'SKIPDATA'"
+_IS_SKIPPED = "log_status = 'SKIPDATA'"
+_SKIPPED = f"SELECT COUNT(*) FROM flow_logs WHERE {_IS_SKIPPED}"  # noqa: S608
 _TEXT = FlowLogField(0)
 """What a field is taken for that AWS added since."""
 
@@ -71,7 +72,6 @@ class LocalFlowLogs:
         self._database.execute(f"SET temp_directory='{self._spill.name}'")
         self._texts: dict[tuple[tuple[str, ...], int], _Group] = {}
         self._parquet: list[str] = []
-        self._scanned: frozenset[str] = frozenset()
         for file in _found(files):
             self._take(file, tuple(format_))
         if not self._texts and not self._parquet:
@@ -79,37 +79,44 @@ class LocalFlowLogs:
         self.fields = self._open_table()
 
     def ask(self, query: FlowQuery, values: Mapping[str, Parameter]) -> Answer:
-        """Answer a named query.
+        """Answer a named query; see `ask_all`."""
+        return self.ask_all([(query, values)])[0]
+
+    def ask_all(self, asked: Sequence[Asked]) -> list[Answer]:
+        """Answer named queries from one reading of the files, each with its values.
 
         Raises:
-            FlowLogFileError: the logs lack a field that the query needs.
+            FlowLogFileError: the logs lack a field that a query needs.
         """
-        lacking = sorted(query.fields - self.fields)
-        if lacking:
-            raise FlowLogFileError(
-                f"{query.name} needs {', '.join(lacking)}, which these flow logs do not keep; add it to their format"
-            )
+        for query, _ in asked:
+            lacking = sorted(query.fields - self.fields)
+            if lacking:
+                raise FlowLogFileError(
+                    f"{query.name} needs {', '.join(lacking)}, which these flow logs do not keep; add it to their format"
+                )
         try:
-            self._scan(query.fields | ({"log-status"} & self.fields))
+            self._read(asked)
         except duckdb.Error as error:
             raise _unreadable(error) from None
-        return self._answer(query.for_duckdb(), {name: values[name] for name in set(query.parameters)})
+        return [self._answer(query.for_duckdb(), {name: values[name] for name in set(query.parameters)}) for query, values in asked]
 
-    def run(self, sql: str, values: Mapping[str, Parameter]) -> Answer:
-        """Run SQL in DuckDB's dialect over the table `flow_logs`."""
-        self._database.execute("DROP TABLE IF EXISTS temp.flow_logs")
-        self._scanned = frozenset()
-        return self._answer(sql, values)
+    def _read(self, asked: Sequence[Asked]) -> None:
+        """Keep the lines of which a query tells, and those in which AWS says that it skipped some.
 
-    def _scan(self, fields: frozenset[str]) -> None:
-        """Read the files once for a query, its doubts and the queries after it: unpacking and splitting them is most of the work.
-
-        What does not fit into memory goes to a folder of DuckDB's own.
+        Unpacking and splitting lines is most of the work, so it is done once. What does not fit into memory goes to a folder of
+        DuckDB's own.
         """
-        if not fields <= self._scanned:
-            self._scanned |= fields
-            columns = ", ".join(f'"{column(name)}"' for name in sorted(self._scanned))
-            self._database.execute(f"CREATE OR REPLACE TEMP TABLE flow_logs AS SELECT {columns} FROM memory.main.flow_logs")  # noqa: S608
+        fields = frozenset[str]().union(*(query.fields for query, _ in asked)) | ({"log-status"} & self.fields)
+        told = [_IS_SKIPPED] if "log-status" in self.fields else []
+        values: dict[str, Parameter] = {}
+        for number, (query, given) in enumerate(asked):
+            condition, bound = query.lines_for_duckdb(given, f"_{number}")
+            told.append(condition)
+            values |= bound
+        columns = ", ".join(f'"{column(name)}"' for name in sorted(fields))
+        lines = " OR ".join(f"({one})" for one in told)
+        made = f"CREATE OR REPLACE TEMP TABLE flow_logs AS SELECT {columns} FROM memory.main.flow_logs WHERE {lines}"  # noqa: S608
+        self._database.execute(made, values)
 
     def _answer(self, sql: str, values: Mapping[str, Parameter]) -> Answer:
         try:

@@ -56,6 +56,23 @@ class FlowQuery:
         """The query in DuckDB's dialect, with named parameters (`$since`)."""
         return _parsed(self.sql).sql(dialect="duckdb")
 
+    def lines_for_duckdb(self, values: Mapping[str, Parameter], suffix: str) -> tuple[str, dict[str, Parameter]]:
+        """Of which lines the query tells, as a condition in DuckDB's dialect, and the condition's parameters.
+
+        Args:
+            values: the parameters.
+            suffix: what the names of this condition's parameters end in, so that several can stand side by side.
+        """
+        where = _parsed(self.sql).args.get("where")
+        if not isinstance(where, exp.Where):
+            return "TRUE", {}
+        bound: dict[str, Parameter] = {}
+        for one in where.find_all(exp.Placeholder):
+            name = f"{one.name}{suffix}"
+            bound[name] = values[one.name]
+            one.set("this", name)
+        return where.this.sql(dialect="duckdb"), bound
+
     def for_athena(self, table: str, values: Mapping[str, Parameter], by_day: bool = False) -> tuple[str, list[str]]:
         """The query on a table of Athena, and its execution parameters in order, as SQL literals.
 
@@ -80,6 +97,10 @@ class FlowQuery:
             tree = tree.where(_parsed(_OF_THE_TIME))
         text = tree.sql(dialect="athena")
         return _PLACEHOLDER.sub("?", text), tuple(_PLACEHOLDER.findall(text))
+
+
+Asked = tuple[FlowQuery, Mapping[str, Parameter]]
+"""A query with its values."""
 
 
 @lru_cache(maxsize=1)

@@ -192,6 +192,29 @@ def test_what_the_logs_do_not_tell_is_said(tmp_path):
     ]
 
 
+def test_queries_asked_at_once_answer_as_alone(tmp_path):
+    later = {**ONE, "src": 3, "start": ONE["start"] + 1000}
+    opened = logs(tmp_path, line(ONE), line(later), line({**ONE, "dst": 4}))
+    asked = [
+        (flow_queries()["touched-by-address"], ALL | {"address": "10.0.0.3"}),
+        (flow_queries()["touched-by-address"], ALL | {"address": "10.0.0.4"}),
+        (flow_queries()["top-talkers"], ALL | {"until": ONE["start"] + 500, "most": 1}),
+        (flow_queries()["traffic-from-source-address"], ALL | {"address": "10.0.0.3", "until": ONE["start"] + 500}),
+    ]
+    together = [answer.rows for answer in opened.ask_all(asked)]
+    assert together == [opened.ask(*one).rows for one in asked]
+    assert [len(rows) for rows in together] == [1, 1, 1, 0]
+
+
+def test_what_aws_skipped_is_told_whatever_is_asked(tmp_path):
+    opened = logs(tmp_path, line(ONE), line(ONE | {"start": 5}).replace(" OK", " SKIPDATA"))
+    answer = opened.ask(flow_queries()["traffic-from-source-address"], ALL | {"since": ONE["start"], "address": "10.0.0.1"})
+    assert (len(answer.rows), answer.doubts) == (
+        1,
+        ("AWS skipped records in 1 interval (SKIPDATA): traffic of then is missing",),
+    )
+
+
 def test_a_query_that_the_format_cannot_answer_says_which_field_is_missing(tmp_path):
     opened = logs(tmp_path, fields=DEFAULT_FORMAT)
     with pytest.raises(FlowLogFileError, match="needs instance-id"):
