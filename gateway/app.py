@@ -36,7 +36,7 @@ from gateway.metrics import Counting, Metrics, Numbers
 from gateway.openapi import document
 from gateway.pace import Pace
 from gateway.readiness import Check, Readiness, Ready
-from gateway.sorter import Sorter
+from gateway.sorting_process import Sorts
 from gateway.writer import Writer
 from incident.ledger import INTAKE
 from incident.people.messages import plain
@@ -84,7 +84,7 @@ def create_app(
     slack: ASGIApp | None = None,
     beside: Sequence[Beside] = (),
     *,
-    sorter: Sorter | None = None,
+    sorter: Sorts | None = None,
     pace: Pace | None = None,
     sns: Notifications | None = None,
     more: Callable[[Taking], Sequence[Beside]] = lambda take: (),

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.pace import Pace
-from gateway.sorter import Sorter
+from gateway.sorting_process import Sorts
 from incident.findings.finding import Finding
 from incident.findings.joining import Outcome
 from incident.findings.named import delivered_finding
@@ -44,16 +44,18 @@ class Dispatcher:
         start: Start,
         every_seconds: float = 5.0,
         start_seconds: float = 60.0,
-        sorter: Sorter | None = None,
+        sorter: Sorts | None = None,
         pace: Pace | None = None,
     ) -> None:
         self._ledger, self._start, self._sorter, self._pace = ledger, start, sorter, pace
         self._every, self._patience = every_seconds, start_seconds
+        self._places = asyncio.Semaphore(_AT_ONCE)
         self._wake = asyncio.Event()
         self._nudges = 0
         self._read_to = 0
         self._sorted_some = False
         self._waiting: dict[str, Line] = {}
+        self._starting: dict[str, asyncio.Task[None]] = {}
 
     def nudge(self) -> None:
         """Look at once: something was just delivered."""
@@ -62,18 +64,29 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Go on until cancelled."""
-        while True:
-            self._wake.clear()
-            before, began = self._nudges, time.monotonic()
-            await self.look()
-            if self._nudges - before > _STORM:
-                # Taking in goes first: what is not taken may be lost, what is taken can wait.
-                await asyncio.sleep(min(_LONGEST_REST, _RESTS * (time.monotonic() - began)))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._every)
+        try:
+            while True:
+                self._wake.clear()
+                before, began = self._nudges, time.monotonic()
+                await self._begin()
+                if self._nudges - before > _STORM:
+                    # Taking in goes first: what is not taken may be lost, what is taken can wait.
+                    await asyncio.sleep(min(_LONGEST_REST, _RESTS * (time.monotonic() - began)))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._every)
+        finally:
+            starts = list(self._starting.values())
+            for start in starts:
+                start.cancel()
+            await asyncio.gather(*starts, return_exceptions=True)
 
     async def look(self) -> None:
         """Start what has not been started. One that fails is left for the next look and holds up nothing else."""
+        await self._begin()
+        await asyncio.gather(*self._starting.values())
+
+    async def _begin(self) -> None:
+        """Sort what came and begin to start what waits; nothing here waits for Prefect, which may be away or slow."""
         try:
             waiting = await asyncio.to_thread(self._without_run)
         # Whatever went wrong with this look, the next one must come: without it, what is accepted would never start.
@@ -83,13 +96,17 @@ class Dispatcher:
         if self._sorted_some:
             # A round sorts some hundreds; the rest of a storm need not wait for the next look.
             self._wake.set()
+        # A start may have ended meanwhile.
+        waiting = {one: line for one, line in waiting.items() if one in self._waiting and one not in self._starting}
         if self._pace is not None:
-            waiting = await asyncio.to_thread(self._pace.chosen, waiting)
-        places = asyncio.Semaphore(_AT_ONCE)
-        await asyncio.gather(*(self._started(incident, line, places) for incident, line in waiting.items()))
+            waiting = await asyncio.to_thread(self._pace.chosen, waiting, list(self._starting))
+        for incident, line in waiting.items():
+            start = asyncio.create_task(self._started(incident, line))
+            self._starting[incident] = start
+            start.add_done_callback(lambda _, incident=incident: self._starting.pop(incident))
 
-    async def _started(self, incident: str, line: Line, places: asyncio.Semaphore) -> None:
-        async with places:
+    async def _started(self, incident: str, line: Line) -> None:
+        async with self._places:
             try:
                 async with asyncio.timeout(self._patience):
                     await self._start(incident, delivered_finding(line.body), line)
@@ -110,7 +127,7 @@ class Dispatcher:
             self._read_sorted()
         for incident in list(self._waiting):
             if self._ledger.find(incident, "run") is not None:
-                del self._waiting[incident]
+                self._waiting.pop(incident, None)
         return dict(self._waiting)
 
     def _read_deliveries(self) -> None:

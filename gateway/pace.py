@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,14 +43,16 @@ class Pace:
         self._accounts: dict[str, str] = {}
         self._not_begun: set[str] = set()
 
-    def chosen(self, waiting: Mapping[str, Line]) -> dict[str, Line]:
-        """Those of the waiting that may start now."""
+    def chosen(self, waiting: Mapping[str, Line], starting: Collection[str] = ()) -> dict[str, Line]:
+        """Those of the waiting that may start now, beside those that are being started."""
         now = self._clock()
         while self._recent and now - self._recent[0][0] >= _MINUTE:
             self._recent.popleft()
-        self._not_begun = {one for one in self._not_begun if self._ledger.find(one, "opened") is None}
-        left = min(self._limits.a_minute - len(self._recent), self._limits.not_begun - len(self._not_begun))
-        by_account = Counter(account for _, account in self._recent)
+        # Starts may end while this looks, so what they count up is only taken from, never replaced.
+        self._not_begun -= {one for one in tuple(self._not_begun) if self._ledger.find(one, "opened") is not None}
+        left = min(self._limits.a_minute - len(self._recent), self._limits.not_begun - len(self._not_begun)) - len(starting)
+        by_account = Counter(account for _, account in tuple(self._recent))
+        by_account.update(self._accounts.get(one, "") for one in starting)
         chosen: dict[str, Line] = {}
         for incident, severity, account, line in _severest_first(waiting):
             room, place = left, self._limits.an_account

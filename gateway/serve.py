@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from gateway.app import Arrived, Beside, Settings, create_app
 from gateway.clicks import SlackDecisions
 from gateway.dispatcher import Start
-from gateway.doors.wiring import intake_of
+from gateway.doors.wiring import intake_of, sorter_of
 from gateway.escalator import Escalator
 from gateway.metrics import Metrics
 from gateway.readiness import prefect_checks
@@ -18,6 +18,7 @@ from gateway.runs import Runs
 from gateway.slack import bolt_app, run_socket_mode, slack_app
 from gateway.slack_commands import SlackCommands
 from gateway.slack_outbox import SlackOutbox
+from gateway.sorting_process import SortingProcess
 from gateway.waker import Waker
 from incident.findings.finding import Finding
 from incident.ledger import Line
@@ -32,10 +33,13 @@ from tasks.slack import SlackWorkspace
 from tasks.traces import Traces
 
 
-def build_app(config: Config) -> Starlette:
+def build_app(config: Config, apart: SortingProcess | None = None) -> Starlette:
     """The ASGI application with every door that the configuration opens.
 
     Slack comes in over Socket Mode or over HTTP, as the configuration says; the listeners are the same.
+
+    Args:
+        apart: the process that sorts; without one, this one does.
     """
     hands = wire(config)
     runs = Runs(hands.ledger)
@@ -59,6 +63,7 @@ def build_app(config: Config) -> Starlette:
         beside.append(SlackOutbox(hands.ledger, sender, Turn(config.ledger, "slack")).run)
     if token and app_token and config.slack.mode == "socket":
         beside.append(lambda: run_socket_mode(bolt_app(decisions, commands, **options), app_token))
+    sorter = sorter_of(hands)
     door = slack_app(decisions, commands, **options) if token and config.slack.mode == "http" else None
     return create_app(
         settings,
@@ -66,6 +71,7 @@ def build_app(config: Config) -> Starlette:
         runs.start,
         slack=door,
         beside=beside,
+        sorter=apart.instead_of(sorter) if apart else sorter,
         checks=prefect_checks(),
         metrics=Metrics(hands.ledger, hands.clock),
         **intake_of(hands),

@@ -19,7 +19,10 @@ def gateway() -> None:
     """Open the doors: webhook, Slack and reports."""
     import uvicorn
 
+    from gateway.doors.wiring import sorter_of
     from gateway.serve import build_app
+    from gateway.sorting_process import sorting_apart
+    from tasks.hands import wire
     from tasks.logs import use_logs
 
     config = read_config()
@@ -28,10 +31,12 @@ def gateway() -> None:
             "the gateway has no webhook key; set COUNTERMAND_GATEWAY__WEBHOOK_KEYS to a JSON list with one long random key"
         )
     use_logs(config)
-    # So long the loop that answers waits each time another thread is at work: Python's own 5 ms add up to a tenth of a second.
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    # Without a configuration of its own, what uvicorn logs comes out as everything else does.
-    uvicorn.run(build_app(config), host=config.gateway.host, port=config.gateway.port, log_config=None, server_header=False)
+    with sorting_apart(lambda: sorter_of(wire(config))) as apart:
+        # So long the loop that answers waits each time another thread is at work: Python's own 5 ms add up to a tenth of a second.
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        app = build_app(config, apart)
+        # Without a configuration of its own, what uvicorn logs comes out as everything else does.
+        uvicorn.run(app, host=config.gateway.host, port=config.gateway.port, log_config=None, server_header=False)
 
 
 @app.command()

@@ -22,23 +22,19 @@ from tasks.read_back import Reader
 _HOST = re.compile(r"https?://(?:sqs\.([a-z0-9-]+)\.|([a-z0-9-]+)\.queue\.)")
 
 
+def sorter_of(hands: Hands) -> Sorter:
+    """What decides what becomes of a delivery."""
+    aws, lag = Aws(hands.config.aws), timedelta(seconds=hands.config.aws.delivery_lag_seconds)
+    ledger, requests = hands.ledger, hands.requests.latest
+    return Sorter(ledger, Reader(aws), hands.policy, hands.suppressions, hands.clock, own_principals(aws), lag, requests)
+
+
 def intake_of(hands: Hands) -> dict[str, Any]:
-    """What `create_app` needs to open the doors of a configuration and to sort what comes in."""
+    """What `create_app` needs to open the doors of a configuration, and to start what comes in."""
     gateway, aws = hands.config.gateway, Aws(hands.config.aws)
-    lag = timedelta(seconds=hands.config.aws.delivery_lag_seconds)
     topics = gateway.sns_topics
     limits = Limits(a_minute=gateway.starts_a_minute, an_account=max(2, gateway.starts_a_minute // 3))
     return {
-        "sorter": Sorter(
-            hands.ledger,
-            Reader(aws),
-            hands.policy,
-            hands.suppressions,
-            hands.clock,
-            own_principals(aws),
-            lag,
-            hands.requests.latest,
-        ),
         "pace": Pace(hands.ledger, hands.clock, limits),
         "sns": Notifications(topics, Certificates(hands.clock), aws, hands.clock) if topics else None,
         "more": lambda take: fetching(hands, aws, take),

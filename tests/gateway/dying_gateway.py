@@ -1,7 +1,7 @@
 """A gateway in a process of its own that kills itself at one boundary, and the account that its runs leave behind.
 
-Run as `dying_gateway.py FOLDER BOUNDARY`, with the folders of the tests' helpers on PYTHONPATH; an
-empty boundary lives. It prints its port when its doors are open.
+Run as `dying_gateway.py FOLDER BOUNDARY [apart]`, with the folders of the tests' helpers on PYTHONPATH; an
+empty boundary lives, and `apart` lets it sort in a process of its own. It prints its port when its doors are open.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from gateway import intake
 from gateway.app import Settings, create_app
 from gateway.pace import Pace
 from gateway.sorter import Sorter
+from gateway.sorting_process import Sorts, sorting_apart
 from incident.policy import Policy
 from tasks.ledger import Ledger
 from tasks.read_back import Reader
@@ -80,31 +81,49 @@ def _first_kind(entries) -> str:
     return str(entries[0][1])
 
 
-def main(folder: Path, boundary: str) -> None:
-    dying = Dying(boundary)
-    ledger = DyingLedger.open(f"sqlite:///{folder / 'ledger.db'}", lambda: datetime.now(UTC))
-    ledger.dying = dying
-    taken = intake.arrivals
+def main(folder: Path, boundary: str, sorts_apart: bool = False) -> None:
+    """Serve until killed. Where sorting has a process of its own, it is that process which dies."""
 
-    def arrived(content: object):
-        dying.at("the bytes are here")
-        return taken(content)
+    def opened(dies_at: str) -> DyingLedger:
+        ledger = DyingLedger.open(f"sqlite:///{folder / 'ledger.db'}", lambda: datetime.now(UTC))
+        ledger.dying = Dying(dies_at)
+        return ledger
 
-    intake.arrivals = arrived
+    if not sorts_apart:
+        ledger = opened(boundary)
+        serve(folder, ledger, sorter_on(ledger))
+        return
+    with sorting_apart(lambda: sorter_on(opened(boundary))) as apart:
+        ledger = opened("")
+        assert apart is not None
+        serve(folder, ledger, apart.instead_of(sorter_on(ledger)))
+
+
+def sorter_on(ledger: Ledger) -> Sorter:
     aws = KnowingAws()
     # A long run of the fuzzer watches this process's memory.
     aws.asked = deque(maxlen=1)
     aws.findings[finding()["id"]] = as_api(finding())
+    return Sorter(ledger, Reader(aws), Policy(), Nothing(), lambda: datetime.now(UTC), lag=timedelta())  # pyright: ignore
+
+
+def serve(folder: Path, ledger: DyingLedger, sorter: Sorts) -> None:
+    taken = intake.arrivals
+
+    def arrived(content: object):
+        ledger.dying.at("the bytes are here")
+        return taken(content)
+
+    intake.arrivals = arrived
 
     async def start(incident: str, finding: object, line: object) -> None:
         # As Prefect does with an idempotency key: the second asking finds the first one's run.
         (folder / "runs" / incident).touch()
         with (folder / "asked").open("a") as asked:
             asked.write(f"{incident}\n")
-        dying.at("the run, before its line")
+        ledger.dying.at("the run, before its line")
         await asyncio.to_thread(ledger.append, incident, "run", "run", {"flow_run": incident})
 
-    sorter = Sorter(ledger, Reader(aws), Policy(), Nothing(), lambda: datetime.now(UTC), lag=timedelta())  # pyright: ignore
     settings = Settings(webhook_keys=("current-key",), reports=folder, poll_seconds=0.05)
     app = create_app(settings, ledger, start, sorter=sorter, pace=Pace(ledger, lambda: datetime.now(UTC)))
 
@@ -117,4 +136,4 @@ def main(folder: Path, boundary: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], "apart" in sys.argv[3:])

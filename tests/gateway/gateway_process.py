@@ -15,13 +15,12 @@ PROGRAM = Path(__file__).with_name("dying_gateway.py")
 
 
 @contextmanager
-def gateway(folder: Path, boundary: str = "") -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+def gateway(folder: Path, boundary: str = "", *more: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
     helpers = (PROGRAM.parent, PROGRAM.parents[1] / "incident", PROGRAM.parents[2])
+    command = [sys.executable, str(PROGRAM), str(folder), boundary, *more]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, helpers))}
     with (folder / "log").open("a") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(PROGRAM), str(folder), boundary], stdout=subprocess.PIPE, stderr=log, text=True, env=environment
-        )
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
     try:
         assert process.stdout is not None
         port = process.stdout.readline().strip()

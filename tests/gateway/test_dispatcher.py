@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -33,6 +34,25 @@ def test_one_incident_that_cannot_be_started_holds_up_no_other(
     runs.failing.clear()
     wait_until(lambda: ledger.find(stuck, "run"), what="starting what had failed")
     assert runs.asked.count(INCIDENT) == 1
+
+
+def test_a_start_that_hangs_holds_up_no_later_delivery(
+    open_doors: Any, ledger: Ledger, runs: Any, wait_until: Callable[..., None]
+) -> None:
+    stuck, hanging = incident_id(parse_finding(finding(id="stuck"))), list[str]()
+
+    async def start(incident: str, *more: object) -> None:
+        if incident == stuck:
+            hanging.append(incident)
+            await asyncio.Event().wait()
+        await runs(incident, *more)
+
+    doors = open_doors(start=start)
+    assert deliver(doors, envelope(finding(id="stuck"))).status_code == 202
+    wait_until(lambda: hanging)
+    assert deliver(doors).status_code == 202
+    wait_until(lambda: ledger.find(INCIDENT, "run"))
+    assert hanging == [stuck], "what is being started is not started beside it"
 
 
 def test_what_was_delivered_before_a_crash_is_started_after_it(

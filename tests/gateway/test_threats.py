@@ -218,6 +218,21 @@ def test_runs_are_paced_the_severest_first_and_none_is_forgotten(ledger):
     assert sum(map(len, started)) == 20
 
 
+def test_what_is_being_started_counts_as_started(ledger):
+    pace = Pace(ledger, lambda: datetime(2026, 3, 1, 12, tzinfo=UTC), Limits(a_minute=4, an_account=2, not_begun=100))
+    lines = {}
+    for number in range(4):
+        account = "111122223333" if number < 3 else "444455556666"
+        body = finding(id=f"{number:032x}", accountId=account, severity=8)
+        lines[f"inc-{number}"], _ = ledger.append(
+            INTAKE, Kind.DELIVERY, f"d{number}", {"incident": f"inc-{number}", "finding": body}
+        )
+    first = pace.chosen({"inc-0": lines["inc-0"]})
+    assert list(pace.chosen({"inc-1": lines["inc-1"], "inc-2": lines["inc-2"]}, first)) == ["inc-1"], "two of one account"
+    assert pace.chosen({"inc-3": lines["inc-3"]}, [*first, "inc-1", "inc-8", "inc-9"]) == {}, "four in a minute"
+    assert list(pace.chosen({"inc-3": lines["inc-3"]}, [*first, "inc-1"])) == ["inc-3"]
+
+
 def test_with_many_runs_that_have_not_begun_nothing_more_is_started(ledger):
     pace = Pace(ledger, lambda: datetime(2026, 3, 1, 12, tzinfo=UTC), Limits(not_begun=1))
     line, _ = ledger.append(INTAKE, Kind.DELIVERY, "d", {"incident": "inc-0", "finding": finding()})
