@@ -56,6 +56,7 @@ class Dispatcher:
         self._sorted_some = False
         self._waiting: dict[str, Line] = {}
         self._starting: dict[str, asyncio.Task[None]] = {}
+        self._rests_until: dict[str, float] = {}
 
     def nudge(self) -> None:
         """Look at once: something was just delivered."""
@@ -96,14 +97,18 @@ class Dispatcher:
         if self._sorted_some:
             # A round sorts some hundreds; the rest of a storm need not wait for the next look.
             self._wake.set()
-        # A start may have ended meanwhile.
-        waiting = {one: line for one, line in waiting.items() if one in self._waiting and one not in self._starting}
+        waiting = {one: line for one, line in waiting.items() if self._is_due(one)}
         if self._pace is not None:
             waiting = await asyncio.to_thread(self._pace.chosen, waiting, list(self._starting))
         for incident, line in waiting.items():
             start = asyncio.create_task(self._started(incident, line))
             self._starting[incident] = start
             start.add_done_callback(lambda _, incident=incident: self._starting.pop(incident))
+
+    def _is_due(self, incident: str) -> bool:
+        """Whether it still waits, nobody is starting it, and it did not fail a moment ago: a storm looks many times a second."""
+        rested = self._rests_until.get(incident, 0.0) <= time.monotonic()
+        return rested and incident in self._waiting and incident not in self._starting
 
     async def _started(self, incident: str, line: Line) -> None:
         async with self._places:
@@ -113,8 +118,10 @@ class Dispatcher:
             # Whatever goes wrong with one incident, the others must still be started, and this one again later.
             except Exception as error:
                 _log.warning("incident %s is not started yet: %s: %s", incident, type(error).__name__, error)
+                self._rests_until[incident] = time.monotonic() + self._every
             else:
                 self._waiting.pop(incident, None)
+                self._rests_until.pop(incident, None)
                 if self._pace is not None:
                     self._pace.started(incident)
 

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import WorkerStatus
 from prefect.exceptions import ObjectNotFound, PrefectException
 
+from gateway.prefect_client import prefect_client
 from gateway.processes import POOL
 from gateway.runs import DEPLOYMENT
 
@@ -71,7 +71,7 @@ async def _asked(check: Check) -> str:
 async def prefect_is_there() -> str:
     """Prefect's server answers us and has the deployment that responses run as."""
     try:
-        async with get_client() as client:
+        async with prefect_client() as client:
             await client.read_deployment_by_name(DEPLOYMENT)
     except ObjectNotFound:
         return f"it has no deployment {DEPLOYMENT}; run `countermand deploy`"
@@ -86,7 +86,7 @@ async def worker_is_there() -> str:
     """At least one worker has said within its last heartbeats that it takes work of the pool where responses run."""
     pool = POOL
     try:
-        async with get_client() as client:
+        async with prefect_client() as client:
             pool = (await client.read_deployment_by_name(DEPLOYMENT)).work_pool_name or POOL
             if (await client.read_work_pool(pool)).is_paused:
                 return f"the work pool {pool} is paused; run `prefect work-pool resume {pool}`"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
 import httpx
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import AwaitingRetry
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from gateway.prefect_client import prefect_client
 from incident.findings.finding import Finding
 from incident.ledger import Kind, Line
 from tasks.ledger import Ledger
@@ -80,7 +82,7 @@ class Runs:
             raise RunsUnavailable(f"Prefect has no deployment {DEPLOYMENT}; run `prefect deploy --all`") from None
         except (PrefectException, httpx.HTTPError) as error:
             raise RunsUnavailable(f"Prefect did not start the run: {type(error).__name__}") from None
-        self._ledger.append(incident, Kind.RUN, "run", {"flow_run": str(run), "delivery": delivery.key})
+        await self._note(incident, Kind.RUN, "run", {"flow_run": str(run), "delivery": delivery.key})
 
     async def go_on(self, incident: str, added: str) -> None:
         """Start another run of an incident whose run has ended, for what a responder added since; the same number starts one run.
@@ -88,14 +90,14 @@ class Runs:
         Raises:
             RunsUnavailable: Prefect is not reached.
         """
-        run = self._run_of(incident)
+        run = await self._run_of(incident)
         try:
             if run is None or not await _has_ended(run):
                 return
             another = await _create_run(incident, f"{incident}-{added}")
         except (PrefectException, httpx.HTTPError) as error:
             raise RunsUnavailable(f"Prefect did not start another run of {incident}: {type(error).__name__}") from None
-        self._ledger.append(incident, Kind.RUN, f"run-again:{added}", {"flow_run": str(another)})
+        await self._note(incident, Kind.RUN, f"run-again:{added}", {"flow_run": str(another)})
 
     async def wake(self, incident: str, digest: str) -> None:
         """Wake the incident's run so that it reads the decision in the ledger. One that is not asleep needs no waking.
@@ -103,7 +105,7 @@ class Runs:
         Raises:
             RunsUnavailable: Prefect is not reached; the run wakes at the next attempt, for the decision is in the ledger.
         """
-        run = self._run_of(incident)
+        run = await self._run_of(incident)
         if run is None:
             return
         answer = {
@@ -126,11 +128,11 @@ class Runs:
         Raises:
             RunsUnavailable: Prefect is not reached.
         """
-        run = self._run_of(incident)
+        run = await self._run_of(incident)
         if run is None:
             return None
         try:
-            async with get_client() as client:
+            async with prefect_client() as client:
                 state = (await client.read_flow_run(run)).state
         except ObjectNotFound:
             return Standing(run, _EVER, Stand.GONE)
@@ -146,7 +148,7 @@ class Runs:
             RunsUnavailable: Prefect is not reached.
         """
         try:
-            async with get_client() as client:
+            async with prefect_client() as client:
                 await client.set_flow_run_state(run, AwaitingRetry(), force=True)
         except (PrefectException, httpx.HTTPError) as error:
             raise RunsUnavailable(f"Prefect did not start run {run} again: {type(error).__name__}") from None
@@ -161,17 +163,21 @@ class Runs:
             another = await _create_run(incident, f"{incident}-after-{gone}")
         except (PrefectException, httpx.HTTPError) as error:
             raise RunsUnavailable(f"Prefect did not start another run of {incident}: {type(error).__name__}") from None
-        self._ledger.append(incident, Kind.RUN, f"run-again:after:{gone}", {"flow_run": str(another)})
+        await self._note(incident, Kind.RUN, f"run-again:after:{gone}", {"flow_run": str(another)})
 
-    def _run_of(self, incident: str) -> UUID | None:
+    async def _note(self, incident: str, kind: Kind, key: str, body: Mapping[str, str]) -> None:
+        """Write without keeping the loop: the doors answer in it, and a disk may be slow."""
+        await asyncio.to_thread(self._ledger.append, incident, kind, key, body)
+
+    async def _run_of(self, incident: str) -> UUID | None:
         """The newest run of an incident."""
-        lines = self._ledger.lines(incident, Kind.RUN)
+        lines = await asyncio.to_thread(self._ledger.lines, incident, Kind.RUN)
         return UUID(str(lines[-1].body["flow_run"])) if lines else None
 
 
 @_AGAIN
 async def _create_run(incident: str, key: str) -> UUID:
-    async with get_client() as client:
+    async with prefect_client() as client:
         deployment = await client.read_deployment_by_name(DEPLOYMENT)
         run = await client.create_flow_run_from_deployment(
             deployment.id, parameters={"incident": incident}, idempotency_key=key, name=incident
@@ -182,7 +188,7 @@ async def _create_run(incident: str, key: str) -> UUID:
 @_AGAIN
 async def _has_ended(run: UUID) -> bool:
     """Whether a run came to its end or is gone; one that crashed is somebody else's to start again."""
-    async with get_client() as client:
+    async with prefect_client() as client:
         try:
             state = (await client.read_flow_run(run)).state
         except ObjectNotFound:
@@ -193,6 +199,6 @@ async def _has_ended(run: UUID) -> bool:
 @_AGAIN
 async def _resume(run: UUID, answer: dict[str, str]) -> bool:
     """Whether this call woke the run; a lost race is no error, for somebody else woke it."""
-    async with get_client() as client:
+    async with prefect_client() as client:
         result = await client.resume_flow_run(run, run_input=answer)
     return result.status is SetStateStatus.ACCEPT

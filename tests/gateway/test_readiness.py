@@ -112,5 +112,5 @@ def test_a_prefect_that_nobody_reaches_is_said_in_a_line(monkeypatch, free_port,
         async def __aexit__(self, *_: object) -> None:
             return None
 
-    monkeypatch.setattr(readiness, "get_client", Away)
+    monkeypatch.setattr(readiness, "prefect_client", Away)
     assert "ConnectError" in asyncio.run(check())
