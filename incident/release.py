@@ -1,4 +1,4 @@
-"""The way back from containment: each setting that it changed gets the value that it had before, by a plan that people approve."""
+"""The way back from containment, or from preparation: each setting that it changed gets the value that it had before, by a plan."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from incident.settings import Observed, SettingKey, Value, same
 Live = Mapping[SettingKey, Observed | Unread | None]
 
 
-def released(contained: Iterable[Step], live: Live) -> tuple[list[Step], list[Unplanned]]:
+def released(contained: Iterable[Step], live: Live, by: str = "containment") -> tuple[list[Step], list[Unplanned]]:
     """The steps that put back what containment changed, the last change first, and what cannot or need not be put back.
 
     Args:
         contained: containment's steps that were carried out, in their order.
         live: what a read just showed of their settings.
+        by: what changed them, for people.
     """
     steps: list[Step] = []
     unplanned: list[Unplanned] = []
     for step in reversed(_one_each(contained)):
-        outcome = _undone(step, live.get(step.key, Unread("it was not read"))) if _is_there(step, live) else None
+        outcome = _undone(step, live.get(step.key, Unread("it was not read")), by) if _is_there(step, live) else None
         if isinstance(outcome, Step):
             steps.append(outcome)
         elif isinstance(outcome, Unplanned):
@@ -57,7 +58,7 @@ def _one_each(contained: Iterable[Step]) -> list[Step]:
     return list(merged.values())
 
 
-def _undone(step: Step, found: Observed | Unread | None) -> Step | Unplanned | None:
+def _undone(step: Step, found: Observed | Unread | None, by: str) -> Step | Unplanned | None:
     if isinstance(found, Unread):
         return _left(step, "unread", f"its live value could not be read: {found.reason}", None)
     value = found.value if found else None
@@ -65,7 +66,7 @@ def _undone(step: Step, found: Observed | Unread | None) -> Step | Unplanned | N
         # What is gone, with what it was a setting of, needs no way back; what containment itself took away does.
         return None
     if not same(value, step.leaves):
-        return _left(step, "conflict", f"containment left it {_valued(step.leaves)}, and now it is {_valued(value)}", value)
+        return _left(step, "conflict", f"{by} left it {_valued(step.leaves)}, and now it is {_valued(value)}", value)
     change = family_for_kind(step.key.kind).change(step.key, found, step.expects)
     if isinstance(change, Unrestorable):
         return _left(step, "not-invertible", change.reason, value)
@@ -79,7 +80,7 @@ def _undone(step: Step, found: Observed | Unread | None) -> Step | Unplanned | N
         calls=tuple(PlannedCall.of(call) for call in change),
         undo=step.calls,
         why=step.why,
-        source="the value from before containment",
+        source=f"the value from before {by}",
     )
 
 

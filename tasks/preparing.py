@@ -77,7 +77,7 @@ class Preparing:
             raise NotToBeRun("no plan of preparation has this digest; give at least twelve digits of one that was carried out")
         ended = self._hands.executor.outcomes(earlier[-1])
         done = [step for step in earlier[-1].steps if step.id in ended and ended[step.id].good]
-        steps, left = released(done, self._live(to_read(done)))
+        steps, left = released(done, self._live(to_read(done)), "preparation")
         last = self._newest()
         plan = Plan(
             incident=CASE,

@@ -95,7 +95,15 @@ def _decide(incident: str, answer: Answer, person: str, code: str, digest: str, 
         )
     except (Refused, RosterError) as error:
         raise UserError(str(error)) from None
-    console.print(f"Your answer counts: {answer} for plan {asked.digest[:12]}. The response goes on within some seconds.")
+    console.print(f"Your answer counts: {answer} for plan {asked.digest[:12]}. {_what_follows(incident, asked)}", soft_wrap=True)
+
+
+def _what_follows(incident: str, asked: Asked) -> str:
+    from incident.posture.goals import CASE
+
+    if incident == CASE:
+        return f"`countermand prepare --approve {asked.digest[:12]}` carries out what was approved."
+    return "The response goes on within some seconds."
 
 
 def _waiting(hands: Hands, incident: str) -> Asked:

@@ -15,7 +15,16 @@ from incident.posture.checks import CHANGES, FLOW_LOGS, GUARDDUTY, HUB, NAT_ALAR
 from incident.posture.goals import Goals
 from incident.posture.places import PORTS_RULE, NotKnown, Place
 from incident.posture.preparation import Preparation, placed
-from incident.posture.readiness import FIFTEEN_MINUTES, NatAlarm, ports_parameters, standard_arn, topic_arn, unlogged, unwarned
+from incident.posture.readiness import (
+    FIFTEEN_MINUTES,
+    NatAlarm,
+    ports_parameters,
+    standard_arn,
+    topic_arn,
+    unlogged,
+    unset,
+    unwarned,
+)
 from incident.resources.event_rule import RULE, TARGET
 from incident.resources.identity import GLOBAL
 from incident.resources.preparing import recording, warning, watching
@@ -57,10 +66,8 @@ def _where(place: Place) -> str:
 
 def _flow_logs(place: Place, wanted: Preparation, into: Goals) -> None:
     asked = wanted.flow_logs
-    needs = {"s3": ("bucket", asked.bucket), "cloud-watch-logs": ("role", asked.role)}
-    setting, given = needs[asked.destination]
-    if not given:
-        into.leave(place, FLOW_LOGS, f"prepare.flow_logs.{setting} is not set", "deployments/aws/log-archive.yaml makes it; set it")
+    if setting := unset(place, wanted, FLOW_LOGS):
+        into.leave(place, FLOW_LOGS, f"{setting} is not set", "deployments/aws/log-archive.yaml makes it; set it")
         return
     value, where = _flow_log_value(place, wanted)
     for vpc in unlogged(place, wanted):
@@ -149,8 +156,8 @@ def _alarm_value(alarm: NatAlarm, gateway: str, topic: str) -> dict[str, Any]:
 def _trail(place: Place, wanted: Preparation, into: Goals) -> None:
     asked = wanted.trail
     own = next((one for one in place.listed("trails") if one.get("Name") == asked.name), None)
-    if not asked.bucket and own is None:
-        into.leave(place, TRAIL, "prepare.trail.bucket is not set", "deployments/aws/log-archive.yaml makes one; set it")
+    if setting := unset(place, wanted, TRAIL):
+        into.leave(place, TRAIL, f"{setting} is not set", "deployments/aws/log-archive.yaml makes one; set it")
         return
     value: dict[str, Any] = {
         "S3BucketName": _at(place, asked.bucket) or text(mapping(own).get("S3BucketName")),
@@ -181,8 +188,8 @@ _CONFIG_SERVICE, _CONFIG_ROLE = "config.amazonaws.com", "AWSServiceRoleForConfig
 def _recorder(place: Place, wanted: Preparation, into: Goals) -> None:
     asked, before = wanted.config, tuple[SettingKey, ...]()
     recorders, channels = place.listed("recorders"), place.listed("delivery channels")
-    if not channels and not asked.bucket:
-        into.leave(place, RECORDER, "prepare.config.bucket is not set", "deployments/aws/log-archive.yaml makes one; set it")
+    if setting := unset(place, wanted, RECORDER):
+        into.leave(place, RECORDER, f"{setting} is not set", "deployments/aws/log-archive.yaml makes one; set it")
         return
     name = text(recorders[0].get("name")) if recorders else "default"
     if not recorders:
@@ -214,9 +221,9 @@ def _hub(place: Place, wanted: Preparation, into: Goals) -> None:
 
 def _changes(place: Place, wanted: Preparation, into: Goals) -> None:
     asked = wanted.changes
-    if not asked.deliver_to and not any(one.startswith("https://") for one in wanted.alerts.subscribe):
+    if setting := unset(place, wanted, CHANGES):
         advice = "set it to the API destination or queue of guardduty-webhook.yaml or findings-queue.yaml, or subscribe the gateway"
-        into.leave(place, CHANGES, "prepare.changes.deliver_to is not set, so that nothing brings changes to Countermand", advice)
+        into.leave(place, CHANGES, f"{setting} is not set, so that nothing brings changes to Countermand", advice)
     topic = _topic(place, wanted, CHANGES, into)
     for number, pattern in enumerate(change_rules.patterns(), start=1):
         name = f"rule/{asked.name}-{number}"

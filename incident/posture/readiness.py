@@ -36,8 +36,31 @@ def _judged(place: Place, wanted: Preparation, part: str) -> Check:
         state = State.DENIED if unknown.gap.denied else State.UNKNOWN
         todo = "let the role read it, and look again" if unknown.gap.denied else "look again"
         detail, lacking = unknown.gap.why, ()
+    if todo == _PREPARE and (setting := unset(place, wanted, part)):
+        todo = f"set {setting}; then {_PREPARE}"
     check = Check(place.account, place.region, part, state, detail, lacking, todo, part in wanted.leave)
     return replace(check, next="somebody else's, as prepare.leave says") if check.elsewhere and state is not State.OK else check
+
+
+def unset(place: Place, wanted: Preparation, part: str) -> str:
+    """The setting that a plan for a part needs and nobody has set; empty where none is missing.
+
+    Raises:
+        NotKnown: what decides it was not read.
+    """
+    flow_logs, subscribed = wanted.flow_logs, any(one.startswith("https://") for one in wanted.alerts.subscribe)
+    if part == FLOW_LOGS and flow_logs.destination == "s3":
+        return "" if flow_logs.bucket else "prepare.flow_logs.bucket"
+    if part == FLOW_LOGS:
+        return "" if flow_logs.role else "prepare.flow_logs.role"
+    if part == TRAIL and not wanted.trail.bucket:
+        own = any(one.get("Name") == wanted.trail.name for one in place.listed("trails"))
+        return "" if own else "prepare.trail.bucket"
+    if part == RECORDER and not wanted.config.bucket:
+        return "" if place.listed("delivery channels") else "prepare.config.bucket"
+    if part == CHANGES and not subscribed:
+        return "" if wanted.changes.deliver_to else "prepare.changes.deliver_to"
+    return ""
 
 
 def not_enabled(account: str, regions: Iterable[str]) -> Check:

@@ -151,6 +151,7 @@ def test_what_can_be_taken_back_is_taken_back_and_what_watches_stays(client, gat
     assert run("prepare", "--approve", digest, "--as", "alice", "--code", code("alice")).exit_code == 0
 
     back = planned("--undo", digest)
+    assert {step["source"] for step in back["plan"]["steps"]} == {"the value from before preparation"}
     undone = run("prepare", "--approve", back["digest"][:12], "--as", "bob", "--code", code("bob"))
 
     assert undone.exit_code == 0, undone.output
@@ -186,7 +187,9 @@ def test_two_people_agree_where_the_policy_says_so_on_either_command(client, cod
     assert planned()["digest"][:12] == digest, "the same plan is asked once"
     with pytest.raises(UserError, match="it needs 2 of the responders"):
         run("prepare", "--approve", digest, "--as", "alice", "--code", code("alice"))
-    assert run("approve", CASE, "--as", "bob", "--plan", digest, "--code", code("bob")).exit_code == 0
+    approved = run("approve", CASE, "--as", "bob", "--plan", digest, "--code", code("bob"))
+    assert approved.exit_code == 0
+    assert f"`countermand prepare --approve {digest}` carries out" in approved.output
     assert run("prepare", "--approve", digest).exit_code == 0
     assert states()["GuardDuty"] == "ok"
     assert len(wire(load_config()).ledger.lines(CASE, Kind.QUESTION)) == 1

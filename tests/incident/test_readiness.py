@@ -148,6 +148,42 @@ def test_what_was_not_read_is_never_ok_and_never_planned(name, denied):
     assert (found.wanted, {one.status for one in found.left}) == ([], {"unread"})
 
 
+@pytest.mark.parametrize(
+    ("part", "lacking", "given", "setting"),
+    [
+        ("flow logs", "flow logs", {"flow_logs": {"bucket": "logs"}}, "prepare.flow_logs.bucket"),
+        (
+            "flow logs",
+            "flow logs",
+            {"flow_logs": {"destination": "cloud-watch-logs", "role": f"arn:aws:iam::{ACCOUNT}:role/r"}},
+            "prepare.flow_logs.bucket",
+        ),
+        ("trail", "trails", {"trail": {"bucket": "logs"}}, "prepare.trail.bucket"),
+        ("Config recorder", "delivery channels", {"config": {"bucket": "logs"}}, "prepare.config.bucket"),
+        (
+            "change rule",
+            "event rules",
+            {"alerts": {"subscribe": ["https://gateway.example/webhooks/sns"]}},
+            "prepare.changes.deliver_to",
+        ),
+    ],
+)
+def test_what_no_plan_can_make_yet_says_which_setting_comes_first(part, lacking, given, setting):
+    place = Place(ACCOUNT, REGION, True, {**ready(), lacking: ()})
+
+    def todo(wanted: Preparation) -> str:
+        return next(one.next for one in judged(place, wanted) if one.part == part)
+
+    assert todo(Preparation()) == f"set {setting}; then `countermand prepare` plans it"
+    assert todo(Preparation.model_validate(given)) == "`countermand prepare` plans it"
+
+
+def test_a_trail_of_the_name_needs_no_bucket_said():
+    trails = ({"Name": "countermand", "IsMultiRegionTrail": False, "S3BucketName": "logs"},)
+    place = Place(ACCOUNT, REGION, True, {**ready(), "trails": trails})
+    assert {one.next for one in judged(place, Preparation()) if one.part == "trail"} == {"`countermand prepare` plans it"}
+
+
 def test_what_somebody_else_takes_care_of_is_shown_and_not_planned():
     wanted = Preparation(leave=("GuardDuty",))
     place = Place(ACCOUNT, REGION, True, {**ready(), "detectors": ()})
