@@ -13,6 +13,7 @@ from incident.amendments import Amendments, read_amendment
 from incident.family import Scope
 from incident.findings.arrivals import parse_arrival
 from incident.findings.finding import NOTE, Finding, FindingError, parse_finding
+from incident.findings.joining import joined_since
 from incident.findings.named import delivered_finding
 from incident.ledger import INTAKE, Kind, Line
 from incident.plan import Plan
@@ -91,9 +92,9 @@ class Case:
         return found
 
     def joined_since(self, look: int) -> bool:
-        """Whether a finding that names something new joined after a look began."""
-        line = self.hands.ledger.find(self.incident, f"look:{look}")
-        return len(self._news()) > (int(line.body.get("findings", 0)) if line else 0)
+        """Whether a finding that names something new joined after a look began, and makes another."""
+        looks = (line.body for line in self.hands.ledger.lines(self.incident, Kind.LOOK))
+        return joined_since(look, looks, len(self._news()))
 
     def _news(self) -> list[Line]:
         return [line for line in self.hands.ledger.lines(self.incident, Kind.FINDING) if line.body["news"]]

@@ -36,6 +36,7 @@ from flows.releasing import RELEASE, plan_release, release
 from flows.reporting import write_report
 from flows.scope import scope
 from incident.approvals import Asked, Standing, moved
+from incident.findings.joining import JOINED
 from incident.ledger import Kind
 from incident.new_ids import step_with_new_ids
 from incident.people import messages
@@ -59,10 +60,7 @@ _MOVED, _RAN_OUT = "what an approved plan would change has moved", "an approval 
 
 PLANNED_AGAIN = 3
 """How often a plan is made again because its approval was void or ran out, before a person must look."""
-_JOINED = "another finding joined"
 _BEFORE_ANY_LOOK = 0
-LOOKS_FOR_FINDINGS = 5
-"""How often findings that join may make an incident look again; whoever can cause findings must not keep it looking for ever."""
 
 
 @flow(name="respond", flow_run_name="{incident}", persist_result=False)
@@ -95,8 +93,8 @@ async def _another(case: Case, look: int, more: bool) -> bool:
         case.begin_look(look + 1, _AMENDED)
         await post(case.incident, f"look-{look + 1}", *messages.progress(_amendment_in_words(case, look + 1)))
         return True
-    if case.joined_since(look) and case.looks().count(_JOINED) < LOOKS_FOR_FINDINGS:
-        case.begin_look(look + 1, _JOINED)
+    if case.joined_since(look):
+        case.begin_look(look + 1, JOINED)
         words = "Another finding about the same actor or instance joined; the records are looked at again and a new plan is made."
         await post(case.incident, f"look-{look + 1}", *messages.progress(words))
         return True
@@ -144,7 +142,8 @@ async def _one_look(case: Case, look: int) -> bool:
         await _phase(contain, case, look)
         await _ask_for_the_rest(case, CONTAIN, look)
     await _phase(hold_after_containment, case, look)
-    if _overtaken(case, look) or _must_be_planned_again(case, look, AFTER):
+    # What a finding has named meanwhile is contained before anything is restored, which may wait long for people.
+    if _overtaken(case, look) or case.joined_since(look) or _must_be_planned_again(case, look, AFTER):
         return False
     # The actor is stopped before anything waits for snapshots, which may take hours; what rests on them waits.
     await _phase(keep_evidence, case, look)

@@ -6,20 +6,20 @@ Every delivery gets one line, so that none is lost; what is written there is nev
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from gateway.unsorted import Unsorted, Waiting
 from incident.actor import Actor
-from incident.findings.finding import Finding, FindingError, Origin, incident_id, parse_finding
+from incident.findings.finding import Finding, Origin, incident_id
 from incident.findings.joining import Outcome, Sorted, handles, handles_of
-from incident.findings.named import delivered_finding
 from incident.findings.trail_event import harmless
 from incident.findings.triage import triage
 from incident.hub_findings import OWN
-from incident.ledger import INTAKE, Kind, Line
+from incident.ledger import INTAKE, Kind
+from incident.people.messages import joined
 from incident.policy import ApprovedChange, Policy
 from incident.record import Record
 from tasks.ledger import Ledger, Taken
@@ -27,7 +27,6 @@ from tasks.ledger.store import Entry
 from tasks.read_back import ReadBack, Reader
 from tasks.suppressions import Suppressions
 
-AT_ONCE = 500
 RETRY_TIME = timedelta(minutes=2)
 """How long a read-back that fails is tried again before the delivery opens an incident unread."""
 
@@ -37,34 +36,17 @@ STAYS_OPEN = timedelta(hours=24)
 ONLY_TOLD = 5
 """How many findings on which nothing may be done get an incident of their own in an hour and account; others join the last one."""
 
+NEWS_TOLD = 5
+"""Of how many joining findings that name something new people are told, for an incident."""
+
 _WRITTEN_AT_ONCE = 20
 _BREATH_SECONDS = 0.01
 """While verdicts are written, no delivery can be: its sender waits. So they are written a few at a time, with time between."""
 
 _NOTES = "notes"
-MOST_RECORDS = 2000
-"""How many records that CloudTrail does not show yet are held in memory; the others wait in the ledger for their turn."""
-
 _HOUR = timedelta(hours=1)
-_LOOKUPS_AT_ONCE = 20
 _LONGEST_EVENT_ID = 128
 _ACTORS_READ = 200
-_log = logging.getLogger("countermand.gateway")
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A delivery that is not sorted yet."""
-
-    line: Line
-    finding: Finding
-    by_hand: bool
-    problem: str = ""
-    """Why it cannot be read; people are told of it all the same."""
-
-    @property
-    def is_read_back(self) -> bool:
-        return not self.by_hand and not self.problem
 
 
 class Sorter:
@@ -89,15 +71,14 @@ class Sorter:
     ) -> None:
         self._ledger, self._reader, self._policy, self._suppressions = ledger, reader, policy, suppressions
         self._clock, self._own, self._lag, self._requests = clock, own, lag, requests
-        self._read_to = self._sorted_to = 0
-        self._records = 0
-        self._left_after: int | None = None
-        self._waiting: dict[str, Waiting] = {}
+        self._sorted_to = 0
+        self._unsorted = Unsorted(ledger)
         self._opened: dict[str, tuple[Sorted, datetime]] = {}
         # What one round of sorting has read of the incidents; the next reads it anew.
         self._actors: dict[str, frozenset[str]] = {}
         self._reports: dict[str, datetime | None] = {}
         self._closed: dict[str, datetime | None] = {}
+        self._news: dict[str, int] = {}
 
     def sort(self) -> list[Sorted]:
         """Sort what has arrived and answer it. What AWS does not tell yet stays for the next time.
@@ -115,18 +96,21 @@ class Sorter:
         self._reports.clear()
         self._closed.clear()
         self._actors.clear()
-        chosen = self._next()
+        self._news.clear()
+        chosen = self._unsorted.chosen()
         read = self._reader.many([one.finding for one in chosen if one.is_read_back])
         answers = iter(read)
-        opened, waiting = dict(self._opened), dict(self._waiting)
+        opened, waiting = dict(self._opened), self._unsorted.held()
         try:
             return self._written(self._all_decided((one, next(answers) if one.is_read_back else None) for one in chosen))
         except Taken:
             # Another gateway was first with one of them. Its word holds, and what was decided after it may no longer be right.
-            self._opened, self._waiting = opened, waiting
+            self._opened = opened
+            self._unsorted.hold(waiting)
             return []
         except BaseException:
-            self._opened, self._waiting = opened, waiting
+            self._opened = opened
+            self._unsorted.hold(waiting)
             raise
 
     def _all_decided(self, chosen: Iterable[tuple[Waiting, ReadBack | None]]) -> list[tuple[Sorted, list[Entry]]]:
@@ -138,7 +122,7 @@ class Sorter:
                 continue
             entries: list[Entry] = [(INTAKE, Kind.SORTED, f"sorted:{one.line.key}", verdict.to_json())]
             if verdict.outcome in (Outcome.JOINS, Outcome.VERSION):
-                entries.append(self._for_incident(verdict, one.by_hand))
+                entries += self._for_incident(verdict, one, answer.finding if answer else one.finding)
             self._remember(verdict, self._clock())
             decided.append((verdict, entries))
         return decided
@@ -151,83 +135,27 @@ class Sorter:
             some = decided[start : start + _WRITTEN_AT_ONCE]
             written = self._ledger.append_all([entry for _, entries in some for entry in entries], all_new=[Kind.SORTED])
             for line, _ in written:
-                incident = str(line.body["incident"])
                 if line.kind == Kind.SORTED and line.body["outcome"] == Outcome.OPENS:
+                    incident = str(line.body["incident"])
                     self._opened[incident] = (self._opened[incident][0], line.at)
         return [verdict for verdict, _ in decided]
 
     def _catch_up(self) -> None:
         """What was delivered and what was sorted since the last time, also by another gateway."""
-        self._records = sum(one.finding.origin is Origin.CLOUDTRAIL for one in self._waiting.values())
-        self._read_to = self._take_up(self._read_to)
+        self._unsorted.take_up()
         for line in self._ledger.lines(INTAKE, Kind.SORTED, after=self._sorted_to):
             self._sorted_to = line.position
             self._remember(Sorted.from_json(line.body), line.at)
-
-        self._take_up_what_was_left()
-
-    def _take_up(self, after: int) -> int:
-        """Take up the deliveries behind a position, a page at a time; the position that was read to."""
-        while page := self._ledger.lines(INTAKE, Kind.DELIVERY, after=after, most=AT_ONCE):
-            for line in page:
-                self._take(line)
-                after = line.position
-        return after
-
-    def _take(self, line: Line) -> None:
-        try:
-            finding = delivered_finding(line.body)
-        except FindingError as error:
-            _log.error("delivery %s cannot be read; see `countermand ledger verify %s`", line.position, INTAKE)
-            unreadable = parse_finding({"id": line.key, "type": "unreadable"})
-            self._waiting[line.key] = Waiting(_light(line), unreadable, False, f"its delivery cannot be read: {error}")
-            return
-        if finding.origin is Origin.CLOUDTRAIL:
-            if self._records >= MOST_RECORDS:
-                self._leave(line)
-                return
-            self._records += 1
-        self._waiting[line.key] = Waiting(_light(line), _lightly(finding), "by" in line.body)
-
-    def _leave(self, line: Line) -> None:
-        if self._left_after is None:
-            _log.warning("%s records wait for CloudTrail; what comes meanwhile waits in the ledger", MOST_RECORDS)
-            self._left_after = line.position - 1
-
-    def _take_up_what_was_left(self) -> None:
-        """Where half of the places are free again, take up what was left in the ledger."""
-        if self._left_after is None or self._records > MOST_RECORDS // 2:
-            return
-        after, self._left_after = self._left_after, None
-        while page := self._ledger.lines(INTAKE, Kind.DELIVERY, after=after, most=AT_ONCE):
-            for line in page:
-                after = line.position
-                # What lies behind was not read a first time yet.
-                if after > self._read_to:
-                    return
-                if line.key not in self._waiting and self._ledger.find(INTAKE, f"sorted:{line.key}") is None:
-                    self._take(line)
-                if self._left_after is not None:
-                    return
+        self._unsorted.take_up_what_was_left()
 
     def _remember(self, sorted_: Sorted, at: datetime) -> None:
-        self._waiting.pop(sorted_.delivery, None)
+        self._unsorted.drop(sorted_.delivery)
         if sorted_.outcome is Outcome.OPENS:
             self._opened.setdefault(sorted_.incident, (sorted_, at))
         elif sorted_.outcome in (Outcome.JOINS, Outcome.VERSION):
             held = self._opened.get(sorted_.incident)
             if held is not None:
                 self._opened[sorted_.incident] = (_joined_by(held[0], sorted_), held[1])
-
-    def _next(self) -> list[Waiting]:
-        """The severest first. CloudTrail answers two questions a second, so its records come a few at a time."""
-        ordered = sorted(self._waiting.values(), key=lambda one: (not one.by_hand, -one.finding.severity, one.line.position))
-        records = [one for one in ordered if one.finding.origin is Origin.CLOUDTRAIL][:_LOOKUPS_AT_ONCE]
-        others = [one for one in ordered if one.finding.origin is not Origin.CLOUDTRAIL][:AT_ONCE]
-        # A record that CloudTrail does not show yet must not be asked for before others that came later.
-        for one in records:
-            self._waiting[one.line.key] = self._waiting.pop(one.line.key)
-        return others + records
 
     def _decided(self, one: Waiting, answer: ReadBack) -> Sorted | None:
         """The verdict on one delivery; none where AWS may still tell more."""
@@ -359,13 +287,27 @@ class Sorter:
             updated_at=one.finding.updated_at,
         )
 
-    def _for_incident(self, sorted_: Sorted, by_hand: bool) -> Entry:
-        """The incident's own line for what joined it."""
+    def _for_incident(self, sorted_: Sorted, one: Waiting, finding: Finding) -> list[Entry]:
+        """The incident's own line for what joined it; people are told where it names something new."""
         known = self._opened.get(sorted_.incident)
-        news = sorted_.outcome is Outcome.JOINS and bool(sorted_.responds)
-        news = news and (by_hand or (known is not None and not sorted_.handles <= self._handles(known[0])))
-        body = {**sorted_.to_json(), "news": news}
-        return (sorted_.incident, Kind.FINDING, f"finding:{sorted_.delivery}"[:500], body)
+        new = sorted_.handles - (self._handles(known[0]) if known is not None else frozenset())
+        joins = sorted_.outcome is Outcome.JOINS and bool(sorted_.responds)
+        news = joins and (one.by_hand or (known is not None and bool(new)))
+        line = (sorted_.incident, Kind.FINDING, f"finding:{sorted_.delivery}"[:500], {**sorted_.to_json(), "news": news})
+        return [line, *self._told_news(sorted_, finding, new)] if news else [line]
+
+    def _told_news(self, sorted_: Sorted, finding: Finding, new: frozenset[str]) -> list[Entry]:
+        """A message about the first few: whoever can cause findings must not drown the thread."""
+        incident = sorted_.incident
+        if incident not in self._news:
+            self._news[incident] = sum(bool(line.body["news"]) for line in self._ledger.lines(incident, Kind.FINDING))
+        self._news[incident] += 1
+        if self._news[incident] > NEWS_TOLD:
+            return []
+        names = [name.replace(":", " ", 1) for name in sorted(new)] or ["what a responder named"]
+        text, blocks = joined(finding.type, finding.severity_word, names, self._news[incident] == NEWS_TOLD)
+        key = f"joined-{hashlib.sha256(sorted_.delivery.encode()).hexdigest()[:16]}"
+        return [(incident, Kind.MESSAGE, f"message:{key}", {"key": key, "text": text, "blocks": blocks})]
 
     def _handles(self, opened: Sorted) -> frozenset[str]:
         """What an incident is known by: its findings, and the actor as far as they have been identified."""
@@ -391,18 +333,6 @@ class Sorter:
             self._reports[incident] = reports[-1].at if reports else None
         reported = self._reports[incident]
         return reported is None or self._clock() - reported < STAYS_OPEN
-
-
-def _light(line: Line) -> Line:
-    """A delivery without what was delivered: it may wait long, beside many others."""
-    body: object = line.body
-    kept = body if isinstance(body, Mapping) else {}
-    return replace(line, body={"incident": kept.get("incident", ""), "joins": kept.get("joins", "")})
-
-
-def _lightly(finding: Finding) -> Finding:
-    """What is needed to read a finding back; a responder's word is not read back, and stays whole."""
-    return finding if finding.named else replace(finding, title=finding.title[:300], description="", remote_ips=(), pointed=None)
 
 
 def _joined_by(opened: Sorted, joining: Sorted) -> Sorted:

@@ -30,6 +30,7 @@ class Asked(BaseModel):
     Attributes:
         fingerprint: SHA-256, in hex, of the state that the plan was made from; an approval holds for that state alone.
         begun: ids of the plan's steps that the policy allowed before anybody was asked.
+        look: the look at the records that the plan is of.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,6 +44,7 @@ class Asked(BaseModel):
     suspects: tuple[str, ...] = ()
     fingerprint: str = ""
     begun: tuple[str, ...] = ()
+    look: int = 0
 
 
 class Decision(BaseModel):
@@ -71,6 +73,7 @@ class Standing(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     AMENDED = "overtaken by what a responder added to the case"
+    JOINED = "overtaken by another finding about the same actor or instance"
     MOVED = "void, for what the plan would change has moved since"
 
 

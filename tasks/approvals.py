@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from incident.approvals import Answer, Asked, Decision, Standing, fingerprint, objection, standing, struck
+from incident.findings.joining import joined_since
 from incident.ledger import Kind, Line
 from incident.plan import Phase, Plan
 from incident.policy import Policy, Question
@@ -37,6 +38,7 @@ class Approvals:
             suspects=suspects,
             fingerprint=fingerprint(plan),
             begun=tuple(self._preauthorized(plan)),
+            look=look,
         )
         line, _ = self._ledger.append(plan.incident, Kind.QUESTION, f"question:{asked.id}", asked.model_dump(mode="json"))
         return Asked.model_validate(line.body)
@@ -110,6 +112,8 @@ class Approvals:
             return "a responder added to the case since this was asked; a new plan is on its way"
         if self._ledger.find(incident, f"void:{question}") is not None:
             return "what the plan would change has moved since; a new plan is on its way"
+        if self.standing(incident, question) is Standing.JOINED:
+            return "another finding joined since this was asked; what it names is contained first, and a new plan is on its way"
         return objection(asked, person, digest, self._clock(), self._policy, self.decisions(incident, question))
 
     def standing(self, incident: str, question: str) -> Standing:
@@ -120,7 +124,8 @@ class Approvals:
             return Standing.AMENDED
         if self._ledger.find(incident, f"void:{question}") is not None:
             return Standing.MOVED
-        return standing(asked, self.decisions(incident, question), self._clock())
+        found = standing(asked, self.decisions(incident, question), self._clock())
+        return Standing.JOINED if found is Standing.WAITING and self._joined_since(incident, asked) else found
 
     def struck(self, incident: str, question: str) -> frozenset[str]:
         asked = self.find(incident, question)
@@ -181,6 +186,16 @@ class Approvals:
         if line is None:
             raise Refused("there is no such question; it may belong to another incident")
         return line
+
+    def _joined_since(self, incident: str, asked: Asked) -> bool:
+        """Whether a question about restoration is overtaken by what a finding has named meanwhile: that is contained first.
+
+        A question about containment is not: to answer it stops somebody sooner than a new plan would.
+        """
+        if asked.question != "restore" or not asked.look:
+            return False
+        news = sum(bool(line.body["news"]) for line in self._ledger.lines(incident, Kind.FINDING))
+        return news > 0 and joined_since(asked.look, (line.body for line in self._ledger.lines(incident, Kind.LOOK)), news)
 
     def _amended_since(self, incident: str, question: str) -> bool:
         """Whether the case was amended after a question was put, so that its plan is not the newest word."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +10,12 @@ from typing import Any
 
 from incident.actor import Actor, Link
 from incident.findings.finding import Finding, Named
+
+JOINED = "another finding joined"
+"""Why a look at the records was begun that a joining finding made."""
+
+LOOKS_FOR_FINDINGS = 5
+"""How often findings that join may make an incident look again; whoever can cause findings must not keep it looking for ever."""
 
 
 class Outcome(StrEnum):
@@ -82,6 +88,19 @@ class Sorted:
             updated_at=datetime.fromisoformat(body["updated_at"]),
             follows=str(body.get("follows", "")),
         )
+
+
+def joined_since(look: int, looks: Iterable[Mapping[str, Any]], news: int) -> bool:
+    """Whether findings that name something new joined after a look began, and make another.
+
+    Args:
+        look: its number.
+        looks: the incident's looks, as the ledger has them.
+        news: how many findings that name something new have joined by now.
+    """
+    begun = [one for one in looks if int(one["look"]) <= look]
+    known = next((int(one.get("findings", 0)) for one in begun if int(one["look"]) == look), 0)
+    return news > known and sum(one["why"] == JOINED for one in begun) < LOOKS_FOR_FINDINGS
 
 
 def handles(finding: Finding) -> frozenset[str]:

@@ -76,6 +76,19 @@ def progress(text: str) -> tuple[str, Blocks]:
     return slack(text, 500), [section("\n".join(lines)[:_SECTION_LIMIT])]
 
 
+def joined(type_: str, severity: str, names: Iterable[str], last: bool) -> tuple[str, Blocks]:
+    """A finding that names something new joined an incident: what no plan so far covers, and what comes of it.
+
+    Args:
+        last: whether further ones are not told.
+    """
+    told = [plain(name, 200) for name in names]
+    what = f"Another finding joined ({plain(severity)}): {plain(type_)}. New in it: {', '.join(told[:5])}"
+    then = "No plan so far covers that. A question about containment still counts; then the records are looked at again."
+    more = " Further findings are kept in the ledger and not told one by one." if last else ""
+    return progress(f"{what}\n{then}{more}")
+
+
 def evidence_waits(count: int, why: str) -> tuple[str, Blocks]:
     """The evidence store takes nothing: what that holds up, what it does not, and what to do."""
     what = f"{counted(count, 'item')} of evidence cannot be stored: {why}"

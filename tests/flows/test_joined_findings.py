@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +15,12 @@ from flows import case as case_module
 from flows import identify, respond
 from flows.case import Case
 from gateway.waker import Waker
-from incident.findings.joining import Outcome
+from incident.approvals import Answer, Standing
+from incident.findings.joining import LOOKS_FOR_FINDINGS, Outcome
+from incident.ledger import Kind
+from incident.plan import Plan
+from incident.policy import Policy, Responder
+from tasks.approvals import Approvals, Refused
 from tasks.evidence import EvidenceStore
 
 
@@ -58,7 +64,11 @@ def incident(ledger, tmp_path, monkeypatch):
         return asyncio.run(respond._another(case, len(case.looks()), more=False))
 
     waker = Waker(ledger, None, None)  # pyright: ignore
-    return SimpleNamespace(case=case, arrives=arrives, another=another, told=told, aws=desk.aws, behind=waker._amended)
+    policy = Policy(responders=(Responder(name="alice"),))
+    approvals = Approvals(ledger, policy, lambda: datetime(2026, 3, 1, 12, tzinfo=UTC))
+    return SimpleNamespace(
+        case=case, arrives=arrives, another=another, told=told, aws=desk.aws, behind=waker._amended, approvals=approvals
+    )
 
 
 def test_a_key_that_a_joining_finding_names_is_looked_for_in_another_look(incident):
@@ -91,8 +101,57 @@ def test_one_that_guardduty_takes_back_counts_for_nothing(incident):
 
 
 def test_whoever_causes_findings_does_not_keep_it_looking_for_ever(incident):
-    for number in range(2, 2 + respond.LOOKS_FOR_FINDINGS):
+    for number in range(2, 2 + LOOKS_FOR_FINDINGS):
         incident.arrives(number, f"AKIAMALLORY{number:05d}")
         assert incident.another()
     incident.arrives(99, "AKIAMALLORYLAST")
     assert not incident.another()
+
+
+def question(incident, kind, look):
+    plan = Plan(incident=incident.case.incident, title=f"{kind} {look}", steps=())
+    return plan, incident.approvals.ask(plan, kind, look, ())
+
+
+def approve(incident, plan, asked):
+    said = {"person": "alice", "method": "one-time-code", "surface": "prefect", "answer": Answer.APPROVE}
+    return incident.approvals.decide(plan.incident, asked.id, digest=plan.digest, **said)
+
+
+def test_what_it_names_is_contained_before_anything_is_restored(incident):
+    contain, restore = question(incident, "contain", 1), question(incident, "restore", 1)
+    incident.arrives(2, "AKIAMALLORYOTHER")
+    assert incident.approvals.standing(incident.case.incident, restore[1].id) is Standing.JOINED
+    with pytest.raises(Refused, match="another finding joined"):
+        approve(incident, *restore)
+    approve(incident, *contain)
+    assert incident.approvals.standing(incident.case.incident, contain[1].id) is Standing.APPROVED
+    assert incident.another()
+    assert incident.approvals.standing(incident.case.incident, restore[1].id) is Standing.JOINED, "the next look revives nothing"
+    _, again = question(incident, "restore", 2)
+    assert incident.approvals.waiting(incident.case.incident) == again
+
+
+def test_a_restoration_that_was_approved_already_goes_on(incident):
+    restore = question(incident, "restore", 1)
+    approve(incident, *restore)
+    incident.arrives(2, "AKIAMALLORYOTHER")
+    assert incident.approvals.standing(incident.case.incident, restore[1].id) is Standing.APPROVED
+
+
+def test_whoever_causes_findings_does_not_keep_a_restoration_waiting_for_ever(incident):
+    for number in range(2, 2 + LOOKS_FOR_FINDINGS):
+        incident.arrives(number, f"AKIAMALLORY{number:05d}")
+        assert incident.another()
+    _, asked = question(incident, "restore", 1 + LOOKS_FOR_FINDINGS)
+    incident.arrives(99, "AKIAMALLORYLAST")
+    assert incident.approvals.standing(incident.case.incident, asked.id) is Standing.WAITING
+
+
+def test_a_question_of_a_ledger_that_did_not_know_looks_still_stands(incident):
+    plan, asked = question(incident, "restore", 1)
+    body = asked.model_copy(update={"id": "restore-of-before"}).model_dump(mode="json")
+    del body["look"]
+    incident.case.hands.ledger.append(plan.incident, Kind.QUESTION, "question:restore-of-before", body)
+    incident.arrives(2, "AKIAMALLORYOTHER")
+    assert incident.approvals.standing(plan.incident, "restore-of-before") is Standing.WAITING

@@ -14,8 +14,8 @@ from arriving import EVENT_ID, HUB_ID, asff, asff_of_guardduty, called, imported
 from findings import ACCOUNT, INSTANCE_TYPE, KEY_RESOURCE, as_api, envelope, finding
 from sorting import ACCOUNTS, Desk
 
-from gateway import sorter as sorter_module
-from gateway.sorter import ONLY_TOLD
+from gateway import unsorted
+from gateway.sorter import NEWS_TOLD, ONLY_TOLD
 from incident.actor import Actor, Credential, Link
 from incident.change_requests import read_requests
 from incident.findings.finding import NOTE, Named, incident_id, parse_finding
@@ -85,6 +85,26 @@ def test_findings_about_one_actor_are_one_incident(desk, ledger):
     ]
     joined = ledger.lines(first, Kind.FINDING)
     assert [line.body["news"] for line in joined] == [False, True], "only a key that is not known yet is news"
+
+
+def test_people_are_told_what_a_joining_finding_names_that_is_new(desk, ledger):
+    hostile = of(2, key="AKIA<!channel>*x*")
+    (first, *_) = desk.sort(*known(desk, of(1), of(3)))
+    assert ledger.lines(first.incident, Kind.MESSAGE) == [], "nothing new, nothing told"
+    desk.sort(*known(desk, hostile))
+    (message,) = ledger.lines(first.incident, Kind.MESSAGE)
+    assert "New in it: key AKIA&lt;!channel&gt;∗x∗" in message.body["text"]
+    assert message.key == f"message:{message.body['key']}"
+
+
+def test_of_joining_findings_only_the_first_few_are_told(desk, ledger):
+    (first,) = desk.sort(*known(desk, of(1)))
+    desk.sort(*known(desk, *(of(number, key=f"AKIA{number:016d}") for number in range(2, 5))))
+    desk.sort(*known(desk, *(of(number, key=f"AKIA{number:016d}") for number in range(5, 12))))
+    messages = ledger.lines(first.incident, Kind.MESSAGE)
+    assert len(messages) == NEWS_TOLD
+    assert [("not told one by one" in one.body["text"]) for one in messages] == [False] * (NEWS_TOLD - 1) + [True]
+    assert len(ledger.lines(first.incident, Kind.FINDING)) == 10
 
 
 def test_the_same_instance_joins_and_the_same_role_alone_does_not(desk):
@@ -306,11 +326,11 @@ def test_two_gateways_that_each_know_half_of_an_actors_findings_open_one_inciden
 
 
 def test_records_that_cloudtrail_does_not_show_are_held_in_bounds_and_none_is_lost(desk, ledger, monkeypatch, caplog):
-    monkeypatch.setattr(sorter_module, "MOST_RECORDS", 10)
-    monkeypatch.setattr(sorter_module, "AT_ONCE", 7)
+    monkeypatch.setattr(unsorted, "MOST_RECORDS", 10)
+    monkeypatch.setattr(unsorted, "AT_ONCE", 7)
     ids = [f"0b7a3c1e-1111-4222-8333-{number:012d}" for number in range(45)]
     assert desk.sort(*(called(record(one, userAgent="x" * 5000)) for one in ids)) == []
-    waiting = desk.sorter._waiting
+    waiting = desk.sorter._unsorted.held()
     assert len(waiting) == 10
     assert "wait in the ledger" in caplog.text or "waits in the ledger" in caplog.text
     assert all("finding" not in one.line.body for one in waiting.values()), "not what was delivered, but where it lies"
@@ -319,7 +339,7 @@ def test_records_that_cloudtrail_does_not_show_are_held_in_bounds_and_none_is_lo
     desk.aws.records = {one: record(one) for one in ids}
     for _ in range(20):
         desk.sorter.sort()
-        assert len(desk.sorter._waiting) <= 10
+        assert len(desk.sorter._unsorted.held()) <= 10
     sorted_ = [line.body for line in ledger.lines(INTAKE, Kind.SORTED)]
     assert len(sorted_) == 46
     assert all(body["responds"] for body in sorted_)
