@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -62,6 +63,17 @@ class TracesConfig(BaseModel):
     timeout_seconds: float = Field(default=5, gt=0, le=60)
 
 
+_ADDRESSES = {
+    "dask": (re.compile(r"(tcp|tls|ws|wss|ucx)://[^\s/]+:\d{1,5}/?"), "tls://scheduler:8786"),
+    "ray": (re.compile(r"ray://[^\s/]+:\d{1,5}/?|auto"), "ray://head:10001"),
+}
+"""By runner: the form of a cluster's address, and an example.
+
+See https://distributed.dask.org/en/stable/communications.html and
+https://docs.ray.io/en/latest/cluster/running-applications/job-submission/ray-client.html
+"""
+
+
 class SweepConfig(BaseModel):
     """Where a sweep reads.
 
@@ -83,4 +95,6 @@ class SweepConfig(BaseModel):
             raise ValueError(f"runner {self.runner} needs the cluster's address; add it, or set runner to threads")
         if self.runner == "threads" and self.address:
             raise ValueError("address goes with runner dask or ray; set runner, or remove it")
+        if (known := _ADDRESSES.get(self.runner)) and not known[0].fullmatch(self.address):
+            raise ValueError(f"runner {self.runner} has an address such as {known[1]}; give the cluster's own")
         return self

@@ -11,19 +11,15 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from gateway.practice.stack import Stack, free_port
 from gateway.processes import ROOT
+from tests.certificates import certificate
 
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
 DOORS, RESPONDERS = "doors.example.com", "responders.example.com"
@@ -81,11 +77,11 @@ def reverse_proxy(folder: Path, stack: Stack, *, ours: bool = True) -> Iterator[
     """Run nginx in front of a stack; without `ours`, this machine is in no network of the responders."""
     assert NGINX is not None
     folder.mkdir(parents=True, exist_ok=True)
-    certificate, key = _certificate(folder)
+    paper, key = certificate(folder, DOORS, RESPONDERS)
     port = free_port()
     changed = {
         "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
-        "/etc/nginx/countermand.pem": str(certificate),
+        "/etc/nginx/countermand.pem": str(paper),
         "/etc/nginx/countermand.key": str(key),
         "127.0.0.1:8400": f"127.0.0.1:{stack.gateway_port}",
         "127.0.0.1:4200": f"127.0.0.1:{stack.prefect_port}",
@@ -100,7 +96,7 @@ def reverse_proxy(folder: Path, stack: Stack, *, ours: bool = True) -> Iterator[
     command = [NGINX, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
         try:
-            proxy = Proxy(port, certificate)
+            proxy = Proxy(port, paper)
             _wait_for(proxy, process, folder)
             yield proxy
         finally:
@@ -125,26 +121,3 @@ def _wait_for(proxy: Proxy, process: subprocess.Popen[bytes], folder: Path) -> N
                 continue
             return
     raise AssertionError("nginx did not answer")
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, DOORS)])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(DOORS), x509.DNSName(RESPONDERS)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    certificate, private = folder / "certificate.pem", folder / "key.pem"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    unencrypted = serialization.NoEncryption()
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption_algorithm=unencrypted)
-    )
-    return certificate, private

@@ -7,7 +7,7 @@ import json
 
 import pyotp
 import pytest
-from receivers import Mailbox, MailServer, certificate
+from receivers import Mailbox, MailServer
 from typer.testing import CliRunner
 
 from drill.aws import Range, RangeConfig
@@ -23,6 +23,7 @@ from tasks.flow_logs.athena_stack import template
 from tasks.flow_logs.questions import flow_queries
 from tasks.hands import utc_now, wire
 from tasks.ledger import Ledger
+from tests.certificates import certificate
 
 ACCOUNTS = ("111122223333", "444455556666")
 REGIONS = ("us-east-1",)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyotp
 import pytest
-from receivers import Mailbox, MailServer, Receiver, certificate
+from receivers import Mailbox, MailServer, Receiver
 
 from drill.slack.server import FakeSlack
 from flows.escalate import escalate
@@ -27,6 +27,7 @@ from tasks.ledger import Ledger
 from tasks.outbox import Sender
 from tasks.roster import Roster
 from tasks.slack import SlackUnavailable, SlackWorkspace
+from tests.certificates import certificate
 
 pytestmark = pytest.mark.served
 

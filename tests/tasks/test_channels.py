@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from receivers import Mailbox, MailServer, Receiver, certificate
+from receivers import Mailbox, MailServer, Receiver
 
 from drill.aws.config import RangeConfig
 from drill.aws.faults import Fault
@@ -22,6 +22,7 @@ from tasks.channels.email import Email
 from tasks.channels.topic import Topic
 from tasks.channels.webhook import Webhooks, signature
 from tasks.config import AwsConfig, EmailConfig, WebhookConfig
+from tests.certificates import certificate
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 ACCOUNT, REGION = "111122223333", "us-east-1"
