@@ -26,7 +26,9 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from gateway.body import LARGEST_BODY, TooLarge, read_body
-from gateway.dispatcher import Dispatcher, Start
+from gateway.dispatch.dispatcher import Dispatcher, Start
+from gateway.dispatch.pace import Pace
+from gateway.dispatch.sorting_process import Sorts
 from gateway.doors.requests import prepare_requests
 from gateway.doors.sns import NotChecked, Notifications, Refused, Told
 from gateway.headers import SafeHeaders
@@ -34,9 +36,7 @@ from gateway.intake import Ingested, Prepared, ingest, prepare
 from gateway.keys import matching_key
 from gateway.metrics import Counting, Metrics, Numbers
 from gateway.openapi import document
-from gateway.pace import Pace
 from gateway.readiness import Check, Readiness, Ready
-from gateway.sorting_process import Sorts
 from gateway.writer import Writer
 from incident.ledger import INTAKE
 from incident.people.messages import plain

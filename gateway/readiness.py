@@ -15,9 +15,9 @@ import httpx
 from prefect.client.schemas.objects import WorkerStatus
 from prefect.exceptions import ObjectNotFound, PrefectException
 
-from gateway.prefect_client import prefect_client
+from gateway.dispatch.prefect_client import prefect_client
+from gateway.dispatch.runs import DEPLOYMENT
 from gateway.processes import POOL
-from gateway.runs import DEPLOYMENT
 
 Check = Callable[[], Awaitable[str]]
 """Why a part is not there, in one line; empty when it is."""

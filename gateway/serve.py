@@ -7,19 +7,19 @@ from datetime import timedelta
 from starlette.applications import Starlette
 
 from gateway.app import Arrived, Beside, Settings, create_app
-from gateway.clicks import SlackDecisions
-from gateway.dispatcher import Start
+from gateway.dispatch.dispatcher import Start
+from gateway.dispatch.reviver import Reviver
+from gateway.dispatch.runs import Runs
+from gateway.dispatch.sorting_process import SortingProcess
+from gateway.dispatch.waker import Waker
 from gateway.doors.wiring import intake_of, sorter_of
 from gateway.escalator import Escalator
 from gateway.metrics import Metrics
 from gateway.readiness import prefect_checks
-from gateway.reviver import Reviver
-from gateway.runs import Runs
-from gateway.slack import bolt_app, run_socket_mode, slack_app
-from gateway.slack_commands import SlackCommands
-from gateway.slack_outbox import SlackOutbox
-from gateway.sorting_process import SortingProcess
-from gateway.waker import Waker
+from gateway.slack.app import bolt_app, run_socket_mode, slack_app
+from gateway.slack.clicks import SlackDecisions
+from gateway.slack.commands import SlackCommands
+from gateway.slack.outbox import SlackOutbox
 from incident.findings.finding import Finding
 from incident.ledger import Line
 from tasks.acknowledging import Acknowledging

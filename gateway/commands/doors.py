@@ -20,9 +20,9 @@ def gateway() -> None:
     """Open the doors: webhook, Slack and reports."""
     import uvicorn
 
+    from gateway.dispatch.sorting_process import sorting_apart
     from gateway.doors.wiring import sorter_of
     from gateway.serve import build_app
-    from gateway.sorting_process import sorting_apart
     from tasks.hands import wire
     from tasks.logs import use_logs
 

@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 from gateway.app import Beside, Taking
+from gateway.dispatch.pace import Limits, Pace
+from gateway.dispatch.sorter import Sorter
 from gateway.doors.changes import ChangeWatch
 from gateway.doors.queue import Place, Queue
 from gateway.doors.reconciler import Reconciler
 from gateway.doors.sns import Certificates, Notifications
-from gateway.pace import Limits, Pace
-from gateway.sorter import Sorter
 from tasks.aws import Aws, AwsError
 from tasks.config import QueueConfig
 from tasks.hands import Hands

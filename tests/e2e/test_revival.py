@@ -23,11 +23,11 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from watching import PARTS, Watched
 
 from drill import scenario as scenarios
+from gateway.dispatch.reviver import Reviver
+from gateway.dispatch.runs import Runs, Stand
 from gateway.practice.people import ScriptedResponders
 from gateway.prefect_password import USER, kept_password
 from gateway.processes import ROOT
-from gateway.reviver import Reviver
-from gateway.runs import Runs, Stand
 from incident.approvals import Asked
 from incident.ledger import Kind
 from incident.reports.redaction import redacted

@@ -14,7 +14,7 @@ from sorting import Desk
 from flows import case as case_module
 from flows import identify, respond
 from flows.case import Case
-from gateway.waker import Waker
+from gateway.dispatch.waker import Waker
 from incident.approvals import Answer, Standing
 from incident.findings.joining import LOOKS_FOR_FINDINGS, Outcome
 from incident.ledger import Kind

@@ -17,8 +17,8 @@ from starlette.routing import Mount
 
 from drill.slack.server import FakeSlack
 from flows.questions import PlanDecision, _handled
-from gateway.clicks import SlackDecisions
-from gateway.slack import slack_app
+from gateway.slack.app import slack_app
+from gateway.slack.clicks import SlackDecisions
 from incident.approvals import Asked, Standing
 from incident.ledger import Kind
 from incident.people import messages

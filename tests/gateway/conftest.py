@@ -16,8 +16,8 @@ from starlette.types import ASGIApp
 from gateway import cli
 from gateway.app import Settings, create_app
 from gateway.commands import shell
-from gateway.dispatcher import Start
-from gateway.runs import RunsUnavailable
+from gateway.dispatch.dispatcher import Start
+from gateway.dispatch.runs import RunsUnavailable
 from tasks.ledger import Ledger
 
 sys.path[:0] = [

@@ -20,9 +20,9 @@ from sorting import KnowingAws
 
 from gateway import intake
 from gateway.app import Settings, create_app
-from gateway.pace import Pace
-from gateway.sorter import Sorter
-from gateway.sorting_process import Sorts, sorting_apart
+from gateway.dispatch.pace import Pace
+from gateway.dispatch.sorter import Sorter
+from gateway.dispatch.sorting_process import Sorts, sorting_apart
 from incident.policy import Policy
 from tasks.ledger import Ledger
 from tasks.read_back import Reader

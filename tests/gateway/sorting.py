@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gateway.dispatch.sorter import Sorter
 from gateway.intake import Ingested, ingest
-from gateway.sorter import Sorter
 from incident.findings.joining import Sorted
 from incident.policy import Policy
 from tasks.aws import AwsError

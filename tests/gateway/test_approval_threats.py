@@ -15,7 +15,7 @@ from approval_desk import ALICE, BOB, CHANNEL, FOREIGN, GUEST, INCIDENT, MALLORY
 from slack_sdk.signature import SignatureVerifier
 
 from drill.slack.courier import FORGERIES
-from gateway.slack_dialog import CALLBACK
+from gateway.slack.dialog import CALLBACK
 from incident.ledger import Kind
 
 Threat = Callable[[Desk, Callable[..., object]], object]

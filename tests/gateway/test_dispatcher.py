@@ -14,7 +14,7 @@ import pytest
 from delivering import INCIDENT, deliver
 from findings import envelope, finding
 
-from gateway.runs import RunsUnavailable
+from gateway.dispatch.runs import RunsUnavailable
 from incident.findings.finding import incident_id, parse_finding
 from incident.ledger import INTAKE, Kind
 from tasks.ledger import Ledger, LedgerUnavailable

@@ -16,7 +16,7 @@ from gateway_process import gateway
 from mutating import mutation
 
 from drill.storm import Answered, storm
-from gateway.sorter import ONLY_TOLD
+from gateway.dispatch.sorter import ONLY_TOLD
 from incident.ledger import INTAKE, Kind
 from tasks.ledger import Ledger
 

@@ -17,8 +17,8 @@ from findings import as_api, finding
 from sorting import KnowingAws
 
 from gateway.app import Settings, create_app
-from gateway.pace import Pace
-from gateway.sorter import Sorter
+from gateway.dispatch.pace import Pace
+from gateway.dispatch.sorter import Sorter
 from incident.ledger import INTAKE, Kind
 from incident.policy import Policy
 from tasks.ledger import Ledger

@@ -22,11 +22,11 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from gateway.app import Settings, create_app
+from gateway.dispatch.runs import DEPLOYMENT, Runs
 from gateway.practice.prefect_database import give_tables
 from gateway.practice.stack import free_port
 from gateway.prefect_password import USER, for_clients, for_server
 from gateway.processes import kill, prefect_of_its_own, server_command, started
-from gateway.runs import DEPLOYMENT, Runs
 from incident.findings.finding import incident_id, parse_finding
 from incident.ledger import Kind
 from tasks.ledger import Ledger

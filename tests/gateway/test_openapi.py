@@ -29,12 +29,12 @@ from starlette.routing import Route
 from test_threats import NoExceptions
 
 from gateway.app import Settings, create_app
+from gateway.dispatch.pace import Pace
+from gateway.dispatch.sorter import Sorter
 from gateway.doors.sns import Certificates, Notifications
 from gateway.metrics import Metrics
 from gateway.openapi import document
-from gateway.pace import Pace
-from gateway.slack import slack_app
-from gateway.sorter import Sorter
+from gateway.slack.app import slack_app
 from incident.policy import Policy
 from tasks.read_back import Reader
 

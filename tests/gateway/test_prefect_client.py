@@ -9,7 +9,7 @@ import certifi
 import pytest
 from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_TLS_INSECURE_SKIP_VERIFY, PREFECT_API_URL, temporary_settings
 
-from gateway import prefect_client as module
+from gateway.dispatch import prefect_client as module
 
 URL = {PREFECT_API_URL: "https://prefect.example/api"}
 

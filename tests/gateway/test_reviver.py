@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.reviver import CLAIMED, MOST_REVIVALS, REST, REST_AFTER_FAILURE, SILENCE, Reviver
-from gateway.runs import RunsUnavailable, Stand, Standing
+from gateway.dispatch.reviver import CLAIMED, MOST_REVIVALS, REST, REST_AFTER_FAILURE, SILENCE, Reviver
+from gateway.dispatch.runs import RunsUnavailable, Stand, Standing
 from incident.ledger import Kind
 from tasks.ledger import Turn
 from tasks.working import Working

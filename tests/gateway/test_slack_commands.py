@@ -14,9 +14,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from drill.slack.server import FakeSlack
-from gateway.clicks import SlackDecisions
-from gateway.slack import bolt_app, run_socket_mode, slack_app
-from gateway.slack_commands import SlackCommands
+from gateway.slack.app import bolt_app, run_socket_mode, slack_app
+from gateway.slack.clicks import SlackDecisions
+from gateway.slack.commands import SlackCommands
 from incident.approvals import Standing
 from incident.ledger import Kind
 from tasks.acknowledging import Acknowledging

@@ -8,7 +8,7 @@ import pytest
 from approval_desk import ALICE, CHANNEL, FOREIGN, GUEST, INCIDENT, PLAN, STEP, STRANGER, opened_desk
 
 from drill.slack.courier import FORGERIES
-from gateway.slack_dialog import asked_by
+from gateway.slack.dialog import asked_by
 from incident.approvals import Answer, Standing
 
 

@@ -18,9 +18,9 @@ from starlette.routing import Mount
 
 from drill.slack.client import Refused
 from drill.slack.server import FakeSlack
-from gateway.slack import bolt_app, run_socket_mode, slack_app
-from gateway.slack_dialog import Described
-from gateway.slack_guard import LARGEST_BODY, OLDEST_SECONDS, Recent, SignatureGuard
+from gateway.slack.app import bolt_app, run_socket_mode, slack_app
+from gateway.slack.dialog import Described
+from gateway.slack.guard import LARGEST_BODY, OLDEST_SECONDS, Recent, SignatureGuard
 
 TEAM, CHANNEL, ALICE = "T0TEST", "C0TEST", "U0ALICE"
 VALUE = '{"approval":"inc-1:contain-1","digest":"0123456789abcdef"}'

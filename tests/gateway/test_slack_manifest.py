@@ -13,7 +13,7 @@ from slack_sdk import WebClient
 
 from drill.slack.methods import METHODS
 from gateway.practice.configuration import SLACK_SCOPES
-from gateway.slack import COMMAND
+from gateway.slack.app import COMMAND
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = yaml.safe_load((ROOT / "deployments" / "slack-app-manifest.yaml").read_text())

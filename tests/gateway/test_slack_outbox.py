@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from drill.slack.server import FakeSlack
-from gateway.slack_outbox import SlackOutbox
+from gateway.slack.outbox import SlackOutbox
 from incident.ledger import INTAKE, Kind
 from incident.people.messages import progress
 from incident.policy import Policy

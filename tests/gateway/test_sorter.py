@@ -14,8 +14,8 @@ from arriving import EVENT_ID, HUB_ID, asff, asff_of_guardduty, called, imported
 from findings import ACCOUNT, INSTANCE_TYPE, KEY_RESOURCE, as_api, envelope, finding
 from sorting import ACCOUNTS, Desk
 
-from gateway import unsorted
-from gateway.sorter import NEWS_TOLD, ONLY_TOLD
+from gateway.dispatch import unsorted
+from gateway.dispatch.sorter import NEWS_TOLD, ONLY_TOLD
 from incident.actor import Actor, Credential, Link
 from incident.change_requests import read_requests
 from incident.findings.finding import NOTE, Named, incident_id, parse_finding

@@ -19,8 +19,8 @@ from findings import KEY_RESOURCE, as_api, envelope, finding
 from sorting import KnowingAws
 
 from gateway.app import Settings, create_app
-from gateway.pace import Limits, Pace
-from gateway.sorter import ONLY_TOLD, Sorter
+from gateway.dispatch.pace import Limits, Pace
+from gateway.dispatch.sorter import ONLY_TOLD, Sorter
 from incident.findings.finding import parse_finding
 from incident.ledger import INTAKE, Kind
 from incident.people import messages

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import pytest
 
-from gateway.dispatcher import Dispatcher
+from gateway.dispatch.dispatcher import Dispatcher
 from incident.findings.finding import MANUAL, Named, incident_id
 from incident.findings.named import delivered_finding
 from incident.ledger import INTAKE, Kind

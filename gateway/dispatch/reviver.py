@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from gateway.runs import Runs, RunsUnavailable, Stand, Standing
+from gateway.dispatch.runs import Runs, RunsUnavailable, Stand, Standing
 from incident.ledger import (
     BASELINE_CHAIN,
     CHANGES_CHAIN,

@@ -16,7 +16,7 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import AwaitingRetry
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from gateway.prefect_client import prefect_client
+from gateway.dispatch.prefect_client import prefect_client
 from incident.findings.finding import Finding
 from incident.ledger import Kind, Line
 from tasks.ledger import Ledger

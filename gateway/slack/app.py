@@ -21,8 +21,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway.slack_commands import Reply
-from gateway.slack_dialog import (
+from gateway.slack.commands import Reply
+from gateway.slack.dialog import (
     CALLBACK,
     CODE_BLOCK,
     REASON_BLOCK,
@@ -37,7 +37,7 @@ from gateway.slack_dialog import (
     place_of,
     place_of_command,
 )
-from gateway.slack_guard import Recent, SignatureGuard, bounded_body, with_body
+from gateway.slack.guard import Recent, SignatureGuard, bounded_body, with_body
 
 _ANSWER_SECONDS = 2.3
 """Of the three that Slack waits; what takes longer is told in a whisper."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway.unsorted import Unsorted, Waiting
+from gateway.dispatch.unsorted import Unsorted, Waiting
 from incident.actor import Actor
 from incident.findings.finding import Finding, Origin, incident_id
 from incident.findings.joining import Outcome, Sorted, handles, handles_of

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 
-from gateway.runs import Runs, RunsUnavailable
+from gateway.dispatch.runs import Runs, RunsUnavailable
 from incident.approvals import Asked, Standing
 from incident.ledger import Kind
 from tasks.approvals import Approvals

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gateway.slack_dialog import AskedBy
+from gateway.slack.dialog import AskedBy
 from incident.ledger import Kind, Line
 from incident.people.blocks import fitted
 from incident.people.messages import Blocks, section, slack

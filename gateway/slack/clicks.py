@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.slack_dialog import Described
-from gateway.waker import Waker
+from gateway.dispatch.waker import Waker
+from gateway.slack.dialog import Described
 from incident.approvals import Answer, Asked, is_high_risk
 from incident.people.messages import slack, summary_of
 from incident.plan import Plan

@@ -8,8 +8,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from gateway.pace import Pace
-from gateway.sorting_process import Sorts
+from gateway.dispatch.pace import Pace
+from gateway.dispatch.sorting_process import Sorts
 from incident.findings.finding import Finding
 from incident.findings.joining import Outcome
 from incident.findings.named import delivered_finding

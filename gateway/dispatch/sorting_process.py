@@ -20,7 +20,7 @@ _log = logging.getLogger("countermand.gateway")
 
 
 class Sorts(Protocol):
-    """Sorts what has arrived, as `gateway.sorter.Sorter` does."""
+    """Sorts what has arrived, as `gateway.dispatch.sorter.Sorter` does."""
 
     def sort(self) -> Sequence[Sorted]:
         """Sort what has arrived, and say what became of it."""
