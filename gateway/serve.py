@@ -12,7 +12,6 @@ from gateway.dispatch.reviver import Reviver
 from gateway.dispatch.runs import Runs
 from gateway.dispatch.sorting_process import SortingProcess
 from gateway.dispatch.waker import Waker
-from gateway.doors.wiring import intake_of, sorter_of
 from gateway.escalator import Escalator
 from gateway.metrics import Metrics
 from gateway.readiness import prefect_checks
@@ -20,6 +19,7 @@ from gateway.slack.app import bolt_app, run_socket_mode, slack_app
 from gateway.slack.clicks import SlackDecisions
 from gateway.slack.commands import SlackCommands
 from gateway.slack.outbox import SlackOutbox
+from gateway.wiring import intake_of, sorter_of
 from incident.findings.finding import Finding
 from incident.ledger import Line
 from tasks.acknowledging import Acknowledging

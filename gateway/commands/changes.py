@@ -90,7 +90,7 @@ def _found(
     accounts: list[str],
     regions: list[str],
 ) -> Reconciliation:
-    from gateway.doors.wiring import own_principals
+    from gateway.wiring import own_principals
     from tasks.hands import wire
     from tasks.reconciling import reconciled
 

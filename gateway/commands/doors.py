@@ -21,8 +21,8 @@ def gateway() -> None:
     import uvicorn
 
     from gateway.dispatch.sorting_process import sorting_apart
-    from gateway.doors.wiring import sorter_of
     from gateway.serve import build_app
+    from gateway.wiring import sorter_of
     from tasks.hands import wire
     from tasks.logs import use_logs
 

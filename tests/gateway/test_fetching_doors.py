@@ -15,9 +15,9 @@ from drill.aws import Range, RangeConfig
 from drill.client import boto_client
 from gateway.doors.queue import Place, Queue
 from gateway.doors.reconciler import Reconciler
-from gateway.doors.wiring import place_of
 from gateway.intake import ingest
 from gateway.practice.configuration import granted_to, responder_credentials
+from gateway.wiring import place_of
 from incident.ledger import DOORS_CHAIN, INTAKE, Kind
 from tasks.aws import Aws, AwsError
 from tasks.config import AwsConfig, QueueConfig
