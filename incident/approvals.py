@@ -13,6 +13,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from incident.findings.joining import joined_since
+from incident.ledger import Kind, Line
 from incident.plan import Plan
 from incident.planner import Unread, brief
 from incident.policy import Policy, Question
@@ -75,6 +77,21 @@ class Standing(StrEnum):
     AMENDED = "overtaken by what a responder added to the case"
     JOINED = "overtaken by another finding about the same actor or instance"
     MOVED = "void, for what the plan would change has moved since"
+
+
+def overtaken(asked: Asked, lines: Iterable[Line]) -> bool:
+    """Whether a question about restoration that waits is overtaken by what a finding has named meanwhile: that is contained first.
+
+    A question about containment never is: to answer it stops somebody sooner than a new plan would.
+
+    Args:
+        lines: the incident's lines, or those of its findings and looks.
+    """
+    if asked.question != "restore" or not asked.look:
+        return False
+    kept = list(lines)
+    news = sum(bool(line.body["news"]) for line in kept if line.kind == Kind.FINDING)
+    return news > 0 and joined_since(asked.look, (line.body for line in kept if line.kind == Kind.LOOK), news)
 
 
 def fingerprint(plan: Plan) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
-from incident.approvals import Answer, Asked, Decision, Standing, fingerprint, objection, standing, struck
-from incident.findings.joining import joined_since
+from incident.approvals import Answer, Asked, Decision, Standing, fingerprint, objection, overtaken, standing, struck
 from incident.ledger import Kind, Line
 from incident.plan import Phase, Plan
 from incident.policy import Policy, Question
@@ -188,14 +187,8 @@ class Approvals:
         return line
 
     def _joined_since(self, incident: str, asked: Asked) -> bool:
-        """Whether a question about restoration is overtaken by what a finding has named meanwhile: that is contained first.
-
-        A question about containment is not: to answer it stops somebody sooner than a new plan would.
-        """
-        if asked.question != "restore" or not asked.look:
-            return False
-        news = sum(bool(line.body["news"]) for line in self._ledger.lines(incident, Kind.FINDING))
-        return news > 0 and joined_since(asked.look, (line.body for line in self._ledger.lines(incident, Kind.LOOK)), news)
+        """Whether a finding that joined has overtaken a question that waits."""
+        return overtaken(asked, [*self._ledger.lines(incident, Kind.FINDING), *self._ledger.lines(incident, Kind.LOOK)])
 
     def _amended_since(self, incident: str, question: str) -> bool:
         """Whether the case was amended after a question was put, so that its plan is not the newest word."""

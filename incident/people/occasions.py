@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from incident.approvals import Answer, Asked, Decision
+from incident.approvals import Answer, Asked, Decision, overtaken
 from incident.coverage import gaps
 from incident.findings.notes import seeded
 from incident.ledger import Kind, Line
@@ -114,14 +114,15 @@ def _questions(lines: Sequence[Line], now: datetime, settled: bool) -> list[Occa
     decisions = [Decision.model_validate(line.body) for line in lines if line.kind == Kind.DECISION]
     for line in (line for line in lines if line.kind == Kind.QUESTION):
         asked = Asked.model_validate(line.body)
-        overtaken = any(other.kind in (Kind.AMENDMENT, Kind.QUESTION) for other in lines if other.position > line.position)
+        passed = any(other.kind in (Kind.AMENDMENT, Kind.QUESTION) for other in lines if other.position > line.position)
+        passed = passed or overtaken(asked, lines)
         answered = _is_answered(asked, decisions)
         late = now >= asked.expires_at
         what = f"the question to {asked.question} waits for an answer until {asked.expires_at:%Y-%m-%d %H:%M} UTC"
-        found.append(Occasion(f"waiting:{asked.id}", "waiting", line.at, what, over=overtaken or answered or late))
+        found.append(Occasion(f"waiting:{asked.id}", "waiting", line.at, what, over=passed or answered or late))
         if late and not answered:
             what = f"the question to {asked.question} was not answered in time, so nothing is done"
-            found.append(Occasion(f"expired:{asked.id}", "expired", asked.expires_at, what, over=overtaken or settled))
+            found.append(Occasion(f"expired:{asked.id}", "expired", asked.expires_at, what, over=passed or settled))
     return found
 
 

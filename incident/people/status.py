@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from incident.approvals import Answer, Asked, Decision, Standing, objection, standing
+from incident.approvals import Answer, Asked, Decision, Standing, objection, overtaken, standing
 from incident.coverage import coverage, gaps
 from incident.findings.notes import seeded
 from incident.ledger import Kind, Line
@@ -135,7 +135,7 @@ def _waiting(lines: Sequence[Line], policy: Policy, now: datetime) -> Iterable[W
             continue
         asked = Asked.model_validate(line.body)
         said = [decision for decision in decisions if decision.question == asked.id]
-        if asked.id in void or standing(asked, said, now) is not Standing.WAITING:
+        if asked.id in void or standing(asked, said, now) is not Standing.WAITING or overtaken(asked, lines):
             continue
         agreed = {decision.person for decision in said if decision.answer is Answer.APPROVE and now < decision.expires_at}
         able = [one.name for one in policy.responders if not objection(asked, one.name, asked.digest, now, policy, said)]

@@ -18,6 +18,8 @@ from gateway.dispatch.waker import Waker
 from incident.approvals import Answer, Standing
 from incident.findings.joining import LOOKS_FOR_FINDINGS, Outcome
 from incident.ledger import Kind
+from incident.people.occasions import facts
+from incident.people.status import status
 from incident.plan import Plan
 from incident.policy import Policy, Responder
 from tasks.approvals import Approvals, Refused
@@ -155,3 +157,21 @@ def test_a_question_of_a_ledger_that_did_not_know_looks_still_stands(incident):
     incident.case.hands.ledger.append(plan.incident, Kind.QUESTION, "question:restore-of-before", body)
     incident.arrives(2, "AKIAMALLORYOTHER")
     assert incident.approvals.standing(plan.incident, "restore-of-before") is Standing.WAITING
+
+
+def test_nobody_is_told_that_an_overtaken_question_waits(incident):
+    name, ledger = incident.case.incident, incident.case.hands.ledger
+    now, policy = datetime(2026, 3, 1, 12, tzinfo=UTC), Policy(responders=(Responder(name="alice"),))
+    ledger.append(name, Kind.OPENED, "opened", {"responds": True})
+
+    def waiting() -> tuple[set[str], set[str]]:
+        lines = ledger.lines(name)
+        known = facts(lines, now)
+        assert known is not None
+        called = {one.id for one in known.occasions if one.phase == "waiting" and not one.over}
+        return {one.asked.id for one in status(name, lines, policy, now).waiting}, called
+
+    restore = question(incident, "restore", 1)[1]
+    assert waiting() == ({restore.id}, {f"waiting:{restore.id}"})
+    incident.arrives(2, "AKIAMALLORYOTHER")
+    assert waiting() == (set(), set())
