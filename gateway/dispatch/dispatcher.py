@@ -73,8 +73,10 @@ class Dispatcher:
                 if self._nudges - before > _STORM:
                     # Taking in goes first: what is not taken may be lost, what is taken can wait.
                     await asyncio.sleep(min(_LONGEST_REST, _RESTS * (time.monotonic() - began)))
+                # `asyncio.wait_for` of Python 3.11 forgets that it was cancelled when it is woken in the same moment.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._every)
+                    async with asyncio.timeout(self._every):
+                        await self._wake.wait()
         finally:
             starts = list(self._starting.values())
             for start in starts:

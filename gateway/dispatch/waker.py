@@ -7,6 +7,7 @@ What was said is in the ledger before anybody is woken, so a wake that is lost o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable
 
@@ -35,10 +36,10 @@ class Waker:
         while True:
             self._nudged.clear()
             await self.look()
-            try:
-                await asyncio.wait_for(self._nudged.wait(), self._every)
-            except TimeoutError:
-                continue
+            # `asyncio.wait_for` of Python 3.11 forgets that it was cancelled when it is woken in the same moment.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._every):
+                    await self._nudged.wait()
 
     async def look(self) -> None:
         """Wake what has not noticed yet."""

@@ -14,7 +14,9 @@ import pytest
 from delivering import INCIDENT, deliver
 from findings import envelope, finding
 
+from gateway.dispatch.dispatcher import Dispatcher
 from gateway.dispatch.runs import RunsUnavailable
+from gateway.dispatch.waker import Waker
 from incident.findings.finding import incident_id, parse_finding
 from incident.ledger import INTAKE, Kind
 from tasks.ledger import Ledger, LedgerUnavailable
@@ -103,3 +105,27 @@ def test_a_ledger_that_is_away_for_a_while_stops_no_later_start(
         connection.execute("ALTER TABLE gone RENAME TO lines")
     assert deliver(doors).status_code == 202
     wait_until(lambda: ledger.find(INCIDENT, "run"))
+
+
+@pytest.mark.parametrize("kind", ["dispatcher", "waker"])
+def test_one_that_is_woken_while_it_is_told_to_end_ends(ledger: Ledger, kind: str) -> None:
+    async def start(*given: object) -> None:
+        raise AssertionError("there is nothing to start")
+
+    async def ended() -> bool:
+        if kind == "dispatcher":
+            worker: Any = Dispatcher(ledger, start, 60)
+            woken = worker._wake
+        else:
+            worker = Waker(ledger, None, None, 60)  # pyright: ignore[reportArgumentType]
+            woken = worker._nudged
+        task = asyncio.create_task(worker.run())
+        async with asyncio.timeout(10):
+            while not woken._waiters:
+                await asyncio.sleep(0)
+        worker.nudge()
+        task.cancel()
+        await asyncio.wait([task], timeout=5)
+        return task.done()
+
+    assert asyncio.run(ended())
