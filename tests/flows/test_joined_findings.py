@@ -175,3 +175,24 @@ def test_nobody_is_told_that_an_overtaken_question_waits(incident):
     assert waiting() == ({restore.id}, {f"waiting:{restore.id}"})
     incident.arrives(2, "AKIAMALLORYOTHER")
     assert waiting() == (set(), set())
+
+
+@pytest.mark.parametrize("joins", [True, False])
+def test_after_containment_a_finding_that_joined_comes_before_restoration_is_planned(incident, monkeypatch, joins):
+    gone_through: list[str] = []
+
+    async def phase(one, case: Case, look: int) -> None:
+        gone_through.append(one.name)
+        if one.name == "contain" and joins:
+            incident.arrives(2, "AKIAMALLORYOTHER")
+
+    async def yes(*asked: object) -> bool:
+        return True
+
+    monkeypatch.setattr(respond, "_phase", phase)
+    monkeypatch.setattr(respond, "_agreed", yes)
+    monkeypatch.setattr(respond, "_ask_for_the_rest", yes)
+    monkeypatch.setattr(respond, "is_lost", lambda *asked: False)
+    goes_on = asyncio.run(respond._one_look(incident.case, 1))
+    assert "contain" in gone_through
+    assert (respond.plan_restoration.name in gone_through, goes_on) == (not joins, not joins)

@@ -57,6 +57,21 @@ def test_a_start_that_hangs_holds_up_no_later_delivery(
     assert hanging == [stuck], "what is being started is not started beside it"
 
 
+def test_a_start_that_failed_rests_however_often_something_is_delivered(
+    open_doors: Any, ledger: Ledger, runs: Any, wait_until: Callable[..., None]
+) -> None:
+    stuck = incident_id(parse_finding(finding(id="stuck")))
+    runs.failing.add(stuck)
+    doors = open_doors(poll_seconds=60)
+    assert deliver(doors, envelope(finding(id="stuck"))).status_code == 202
+    wait_until(lambda: runs.asked == [stuck])
+    for number in range(3):
+        other = envelope(finding(id=f"other-{number}"))
+        assert deliver(doors, other).status_code == 202
+        wait_until(lambda other=other: ledger.find(incident_id(parse_finding(other)), "run"))
+    assert runs.asked.count(stuck) == 1
+
+
 def test_what_was_delivered_before_a_crash_is_started_after_it(
     open_doors: Any, ledger: Ledger, runs: Any, wait_until: Callable[..., None]
 ) -> None:
