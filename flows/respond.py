@@ -144,6 +144,7 @@ async def _one_look(case: Case, look: int) -> bool:
     await _phase(hold_after_containment, case, look)
     # What a finding has named meanwhile is contained before anything is restored, which may wait long for people.
     if _overtaken(case, look) or case.joined_since(look) or _must_be_planned_again(case, look, AFTER):
+        await _tell_overtaken(case, look)
         return False
     # The actor is stopped before anything waits for snapshots, which may take hours; what rests on them waits.
     await _phase(keep_evidence, case, look)
@@ -205,10 +206,25 @@ async def _agreed(case: Case, name: str, question: Question, look: int) -> bool:
         standing = await _still_there(case, plan, asked, look)
     if standing is Standing.EXPIRED:
         await _ask_again_if_it_ran_out(case, plan, look)
+    await _tell_answer(case, plan, asked, standing)
+    return standing is Standing.APPROVED
+
+
+async def _tell_answer(case: Case, plan: Plan, asked: Asked, standing: Standing) -> None:
+    """Say what became of a question; until then its buttons stay, and the run is woken for it."""
     said = case.hands.approvals.decisions(case.incident, asked.id)
     people = ", ".join(f"{decision.person} in {decision.surface}" for decision in said) or "nobody"
     await post(case.incident, f"answer:{asked.id}", *messages.progress(f"{plan.title}: {standing} ({people})"))
-    return standing is Standing.APPROVED
+
+
+async def _tell_overtaken(case: Case, look: int) -> None:
+    """A run that was woken since it asked about restoration walks this story from its begin, and does not come to its question."""
+    plan = case.plan(RESTORE, look)
+    for line in case.hands.ledger.lines(case.incident, Kind.QUESTION):
+        asked = Asked.model_validate(line.body)
+        standing = case.hands.approvals.standing(case.incident, asked.id)
+        if plan is not None and asked.digest == plan.digest and standing in (Standing.AMENDED, Standing.JOINED):
+            await _tell_answer(case, plan, asked, standing)
 
 
 def _is_done(case: Case, plan: Plan) -> bool:

@@ -33,6 +33,7 @@ class JoiningResponders(ScriptedResponders):
     """Before the first restoration is answered, GuardDuty finds another key of the same user, which is in use."""
 
     seen: ClassVar[list[Standing]] = []
+    told: ClassVar[list[str]] = []
 
     def __init__(self, parts: Parts, *given: Any) -> None:
         super().__init__(*given)
@@ -47,6 +48,9 @@ class JoiningResponders(ScriptedResponders):
 
     def stop(self) -> None:
         self.seen[:] = [self._approvals.standing(self._incident, self._overtaken)]
+        self.told[:] = [
+            str(line.body["text"]) for line in [self._ledger.find(self._incident, f"message:answer:{self._overtaken}")] if line
+        ]
         super().stop()
 
 
@@ -68,6 +72,8 @@ def _find_another_key(parts: Parts) -> None:
 def test_what_another_finding_names_is_contained_before_restoration(tmp_path):
     verdict, told = played(SCENARIO, tmp_path, kind=JoinedExercise)
     assert JoiningResponders.seen == [Standing.JOINED]
+    (answer,) = JoiningResponders.told
+    assert "overtaken by another finding" in answer, "its buttons go"
     assert verdict["restored"]
     assert verdict["claimed"]["complete"]
     assert told.count("Deactivate access key") == 2
